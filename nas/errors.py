@@ -1,0 +1,21 @@
+"""Errors a user can cause or cure. Each message is one line: the rule, the value, the remedy."""
+
+
+class KilosmithError(Exception):
+    """Base of every expected error; the command line turns it into one line and a documented exit code."""
+
+
+class SettingError(KilosmithError):
+    """Wrong arguments, settings, files or data (exit code 2)."""
+
+
+class NoLegalCandidateError(KilosmithError):
+    """The search ended without a single legal candidate (exit code 3)."""
+
+
+class ChatModelError(KilosmithError):
+    """The chat model could not be had, could not be reached or kept failing (exit code 4)."""
+
+
+class CheckError(KilosmithError):
+    """A verification failed: a tampered file, an export that does not fit or does not verify (exit code 5)."""
