@@ -1,0 +1,115 @@
+"""The modules every network is built from: convolutions with TensorFlow's SAME padding, squeeze-and-excitation, blocks.
+
+No `from __future__ import annotations` here: the shapes in the annotations stay objects, so a test can check them.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nas.architecture import ActivationKind, BlockPlan, same_output
+
+BATCH_NORM_EPSILON = 1e-5  # torch's default, method: the paper gives none
+LEAKY_SLOPE = 0.01  # torch's default, likewise
+
+
+def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Pixels that SAME padding adds before and after one side of `size` pixels; the odd one goes after."""
+    total = max((same_output(size, stride) - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2
+
+
+class SameConv2d(nn.Conv2d):
+    """A convolution with TensorFlow's SAME padding, (N, C, H, W) -> (N, out, ceil(H / stride), ceil(W / stride))."""
+
+    def forward(self, input: Float[Tensor, "batch in_channels height width"]) -> Tensor:  # noqa: A002
+        """Pad as TensorFlow does, then convolve. The argument keeps nn.Conv2d's name."""
+        top, bottom = same_padding(input.shape[2], self.kernel_size[0], self.stride[0])
+        left, right = same_padding(input.shape[3], self.kernel_size[1], self.stride[1])
+        if top == bottom and left == right:  # the convolution pads by itself, which saves a copy of the input
+            padding = (top, left)
+        else:
+            input, padding = functional.pad(input, (left, right, top, bottom)), (0, 0)  # noqa: A001
+        return functional.conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+
+def build_activation(kind: ActivationKind) -> nn.Module:
+    """The activation module of a stage (Table I)."""
+    match kind:
+        case "relu6":
+            return nn.ReLU6()
+        case "leaky_relu":
+            return nn.LeakyReLU(LEAKY_SLOPE)
+        case "swish":
+            return nn.SiLU()  # x * sigmoid(x)
+
+
+class ConvNormAct(nn.Module):
+    """Convolution without bias, batch norm, activation; `activation` None leaves the output linear."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        *,
+        stride: int = 1,
+        groups: int = 1,
+        activation: ActivationKind | None,
+    ) -> None:
+        super().__init__()
+        self.conv = SameConv2d(in_channels, out_channels, kernel_size, stride, groups=groups, bias=False)
+        self.norm = nn.BatchNorm2d(out_channels, eps=BATCH_NORM_EPSILON)
+        self.activation: nn.Module = build_activation(activation) if activation else nn.Identity()
+
+    def forward(
+        self, images: Float[Tensor, "batch in_channels height width"]
+    ) -> Float[Tensor, "batch out_channels out_height out_width"]:
+        """A(BN(conv(x)))."""
+        output: Tensor = self.activation(self.norm(self.conv(images)))
+        return output
+
+
+class SqueezeExcite(nn.Module):
+    """z * sigmoid(conv1x1(ReLU(conv1x1(GAP(z))))) (eq. 3-4, the gate applied once); both convolutions have a bias."""
+
+    def __init__(self, channels: int, reduced_channels: int) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(channels, reduced_channels, 1)
+        self.expand = nn.Conv2d(reduced_channels, channels, 1)
+
+    def forward(
+        self, features: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch channels height width"]:
+        """The features, each channel scaled by its gate in (0, 1)."""
+        pooled = features.mean((2, 3), keepdim=True)  # (N, C, 1, 1)
+        return features * torch.sigmoid(self.expand(functional.relu(self.reduce(pooled))))
+
+
+class InvertedBlock(nn.Module):
+    """One DWSepConv (no `expand`) or MBConv block, eq. 2-8: expand, depthwise, SE, linear projection, skip."""
+
+    def __init__(self, plan: BlockPlan) -> None:
+        super().__init__()
+        hidden = plan.hidden_channels
+        self.expand: ConvNormAct | None = (
+            ConvNormAct(plan.in_channels, hidden, 1, activation=plan.activation) if plan.kind == "MBConv" else None
+        )
+        self.depthwise = ConvNormAct(
+            hidden, hidden, plan.kernel_size, stride=plan.stride, groups=hidden, activation=plan.activation
+        )
+        self.se: SqueezeExcite | None = SqueezeExcite(hidden, plan.se_channels) if plan.se_channels else None
+        self.project = ConvNormAct(hidden, plan.out_channels, 1, activation=None)
+        self.residual = plan.residual
+
+    def forward(
+        self, images: Float[Tensor, "batch in_channels height width"]
+    ) -> Float[Tensor, "batch out_channels out_height out_width"]:
+        """The block's output, plus its input where the skip applies."""
+        hidden: Tensor = images if self.expand is None else self.expand(images)
+        hidden = self.depthwise(hidden)
+        if self.se is not None:
+            hidden = self.se(hidden)
+        output: Tensor = self.project(hidden)
+        return images + output if self.residual else output

@@ -1,0 +1,128 @@
+"""Data sets as plain arrays: the splits, how they are drawn, and the figures that training and export share."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.errors import SettingError
+
+Images: TypeAlias = NDArray[np.uint8]
+Labels: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Images (N, H, W, C) uint8 and labels (N,) int64 in the same order."""
+
+    images: Images
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: NDArray[np.int64]) -> Split:
+        """The images at `indices`, in that order."""
+        return Split(self.images[indices], self.labels[indices])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """What a data set's files hold before a validation split is held out of the training images."""
+
+    train: Split
+    test: Split
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Three disjoint splits. `mean` and `std` are per channel over the training split, pixels scaled to [0, 1].
+
+    `fingerprint` is 16 hexadecimal digits of every pixel and label of the three splits, in order.
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    class_names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    fingerprint: str
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes the labels count."""
+        return len(self.class_names)
+
+
+def assemble_dataset(
+    name: str, source: Source, *, validation_fraction: float, seed: int, train_limit: int = 0
+) -> Dataset:
+    """The data set with a stratified validation split drawn by `seed` from the training images.
+
+    `train_limit` > 0 then keeps that many training images, stratified too; validation and test stay whole.
+    Raises SettingError for a fraction outside (0, 1) or one that leaves a split empty, and for a limit below one
+    image a class.
+    """
+    if not 0 < validation_fraction < 1:
+        raise SettingError(f"validation_fraction must lie between 0 and 1; got {validation_fraction}")
+    if train_limit and train_limit < len(source.class_names):
+        rule = f"must be 0 (all) or at least one image per class ({len(source.class_names)})"
+        raise SettingError(f"train_limit {rule}; got {train_limit}")
+    num_held = round(validation_fraction * len(source.train))
+    if not 0 < num_held < len(source.train):
+        rule = f"must leave images for training and validation of {len(source.train)}"
+        raise SettingError(f"validation_fraction {rule}; got {validation_fraction}")
+    held = draw_stratified(source.train.labels, num_held, seed)
+    validation = source.train.take(held)
+    train = source.train.take(np.setdiff1d(np.arange(len(source.train)), held))
+    if 0 < train_limit < len(train):
+        train = train.take(draw_stratified(train.labels, train_limit, seed))
+    mean, std = measure_channels(train.images)
+    dataset = Dataset(name, train, validation, source.test, source.class_names, mean, std, fingerprint="")
+    return replace(dataset, fingerprint=_fingerprint(dataset))
+
+
+def draw_stratified(labels: Labels, count: int, seed: int) -> NDArray[np.int64]:
+    """`count` indices in ascending order, each class keeping its share to within one image (largest remainders)."""
+    rng = np.random.default_rng(seed)
+    classes, sizes = np.unique(labels, return_counts=True)
+    shares = sizes * count / len(labels)
+    quotas = np.floor(shares).astype(np.int64)
+    # stable, so equal remainders go to the lowest labels on every machine
+    largest = np.argsort(-(shares - quotas), kind="stable")[: count - int(quotas.sum())]
+    quotas[largest] += 1
+    drawn = [
+        rng.permutation(np.flatnonzero(labels == label))[:quota]
+        for label, quota in zip(classes.tolist(), quotas.tolist(), strict=True)
+    ]
+    return np.sort(np.concatenate(drawn))
+
+
+def measure_channels(images: Images) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel in [0, 1], exact from a histogram: no float copy of the images."""
+    levels = np.arange(256) / 255
+    means: list[float] = []
+    deviations: list[float] = []
+    for channel in range(images.shape[3]):
+        counts = np.bincount(images[..., channel].ravel(), minlength=256)
+        mean = float((counts * levels).sum() / counts.sum())
+        variance = float((counts * (levels - mean) ** 2).sum() / counts.sum())
+        means.append(mean)
+        deviations.append(max(variance**0.5, 1 / 255))  # a constant channel must not divide by zero
+    return tuple(means), tuple(deviations)
+
+
+def _fingerprint(dataset: Dataset) -> str:
+    digest = hashlib.sha256(dataset.name.encode())
+    for split in (dataset.train, dataset.validation, dataset.test):
+        digest.update(str(split.images.shape).encode())
+        digest.update(split.images.tobytes())
+        digest.update(split.labels.tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,91 @@
+"""What the records say about a candidate, in words. Every sentence is filled from a figure; nothing is guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nas.architecture import Architecture
+from nas.cost import Budget, CostReport
+from nas.trial import Trial
+
+KIB = 1024
+
+
+def explain_trial(trial: Trial, costs: CostReport, budget: Budget, front: Sequence[Trial]) -> str:
+    """Markdown with the candidate's origin, verdict, costs against the limits, stages and place on the front."""
+    sections = [
+        f"# Why {trial.id}\n\n" + " ".join([_tell_origin(trial), _tell_state(trial), _tell_place(trial, front)]),
+        "## Costs against the limits\n\n" + "\n".join(f"- {line}" for line in _tell_costs(costs, budget)),
+        "## Stage by stage\n\n" + _tabulate_stages(trial.architecture, costs),
+        "*Every figure above is read from the run's records; 1 MAC is one multiply-accumulate of a convolution or "
+        "linear layer (batch norm, activations and element-wise products count 0).*",
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _tell_origin(trial: Trial) -> str:
+    if trial.parent is None:
+        return f"{trial.id} was designed whole, as proposal {trial.number}."
+    edits = ", ".join(f"stage {edit.stage} {edit.field} = {edit.value}" for edit in trial.edits)
+    return f"{trial.id} is proposal {trial.number}, made from {trial.parent} by: {edits}."
+
+
+def _tell_state(trial: Trial) -> str:
+    if trial.state == "trained" and trial.validation_accuracy is not None:
+        return (
+            f"It kept every limit and reached {trial.validation_accuracy:.2%} validation accuracy in a mini-phase of "
+            f"{len(trial.curve)} epochs ({trial.seconds:.0f} s)."
+        )
+    return f"It is {trial.state}{': ' + trial.reason if trial.reason else ''}."
+
+
+def _tell_place(trial: Trial, front: Sequence[Trial]) -> str:
+    if trial.state != "trained":
+        return ""
+    members = [member.id for member in front]
+    if trial.id not in members:
+        return "It is not on the Pareto front: another candidate dominates it."
+    rank = members.index(trial.id) + 1
+    return f"It is on the Pareto front, number {rank} of {len(members)} by accuracy."
+
+
+def _tell_costs(costs: CostReport, budget: Budget) -> list[str]:
+    price, peak = costs.price, costs.peak
+    tensors = ", ".join(f"{tensor.name} {tensor.size_bytes:,} B" for tensor in peak.tensors)
+    place = peak.stage if isinstance(peak.stage, str) else f"stage {peak.stage}"
+    return [
+        f"MACs: {price.macs / 1e6:.2f} M, limits {budget.macs_min / 1e6:g} to {budget.macs_max / 1e6:g} M.",
+        f"Peak SRAM (whole TFLM arena on the 32-bit MCU, estimated): {price.total_bytes / KIB:.1f} KiB of "
+        f"{budget.peak_sram_bytes / KIB:g} KiB; activations {price.head_bytes / KIB:.1f} KiB, the runtime's own "
+        f"structures {price.tail_bytes / KIB:.1f} KiB.",
+        f"The peak is at operator {peak.operator} ({peak.op}, {place}), where these tensors are alive: {tensors}.",
+        f"Flash (estimated): {price.flash_bytes / KIB:.1f} KiB of {budget.flash_bytes / KIB:g} KiB; "
+        f"{price.params:,} parameters.",
+    ]
+
+
+def _tabulate_stages(architecture: Architecture | None, costs: CostReport) -> str:
+    shares = {str(stage.stage): stage for stage in costs.stages()}
+    rows = ["| stage | design | MACs | parameters |", "|---|---|---|---|"]
+    for name, share in shares.items():
+        design = _describe_stage(architecture, int(name)) if architecture and name.isdigit() else "fixed"
+        rows.append(f"| {name} | {design} | {share.macs:,} ({share.macs_share:.0%}) | {share.params:,} |")
+    return "\n".join(rows)
+
+
+def _describe_stage(architecture: Architecture, number: int) -> str:
+    stage = architecture.stages[number - 1]
+    parts = [
+        f"{stage.num_blocks} x {stage.block}",
+        f"{stage.kernel_size}x{stage.kernel_size}",
+        f"{stage.out_channels} channels",
+        f"stride {stage.stride}",
+        stage.activation,
+    ]
+    if stage.block == "MBConv":
+        parts.append(f"expansion {stage.expansion}")
+    if stage.se_ratio:
+        parts.append(f"SE {stage.se_ratio}")
+    if stage.skip:
+        parts.append("skip")
+    return ", ".join(parts)

@@ -1,0 +1,89 @@
+"""The Pareto front over (accuracy up, MACs down, parameters down), its trends and its hypervolume."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nas.space import STAGE_FIELDS
+from nas.trial import Trial
+
+OBJECTIVES = ("validation_accuracy", "macs", "params")
+_MAXIMISE = [True, False, False]
+
+
+def find_front(trials: Sequence[Trial]) -> tuple[Trial, ...]:
+    """Every trained trial that no other dominates, best accuracy first; equal objective vectors all stay.
+
+    A dominates B when A is no worse in accuracy, MACs and parameters and strictly better in one (paper, section 3).
+    """
+    trained = [trial for trial in trials if trial.state == "trained"]
+    if not trained:
+        return ()
+    import moocore  # late: it brings numpy, which the command line's help does not need
+
+    keep = moocore.is_nondominated([_objectives(trial) for trial in trained], maximise=_MAXIMISE, keep_weakly=True)
+    front = [trial for trial, on_front in zip(trained, keep, strict=True) if on_front]
+    return tuple(sorted(front, key=lambda trial: (-_objectives(trial)[0], _objectives(trial)[1], trial.number)))
+
+
+def find_most_accurate(trials: Sequence[Trial]) -> Trial | None:
+    """The trained trial with the best validation accuracy, the earliest of equals."""
+    trained = [trial for trial in trials if trial.state == "trained"]
+    return max(trained, key=lambda trial: (_objectives(trial)[0], -trial.number), default=None)
+
+
+def measure_hypervolume(front: Sequence[Trial], *, macs_max: int, params_max: int) -> float:
+    """Share in [0, 1] of the box accuracy [0, 1] x MACs [0, macs_max] x params [0, params_max] the front dominates."""
+    if not front:
+        return 0.0
+    import moocore
+
+    points = [(accuracy, macs / macs_max, params / params_max) for accuracy, macs, params in map(_objectives, front)]
+    inside = [point for point in points if point[1] < 1 and point[2] < 1]
+    if not inside:
+        return 0.0
+    return float(moocore.hypervolume(inside, ref=[0.0, 1.0, 1.0], maximise=_MAXIMISE))
+
+
+def _objectives(trial: Trial) -> tuple[float, int, int]:
+    if trial.validation_accuracy is None or trial.costs is None:
+        raise ValueError(f"trial {trial.id} is {trial.state} but has no accuracy or no costs")
+    return trial.validation_accuracy, trial.costs["macs"], trial.costs["params"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trends:
+    """What the front has in common: means and ranges of the objectives, and how often each field value occurs."""
+
+    num_members: int
+    accuracy: tuple[float, float, float]  # minimum, maximum, mean
+    macs: tuple[int, int, int]
+    params: tuple[int, int, int]
+    peak_sram_bytes: tuple[int, int, int]
+    values: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]  # field -> (value, stages that use it), most used first
+
+
+def find_trends(front: Sequence[Trial]) -> Trends | None:
+    """Trends over the front, or None while it is empty."""
+    if not front:
+        return None
+    accuracies = [_objectives(trial)[0] for trial in front]
+    stages = [stage for trial in front if trial.architecture for stage in trial.architecture.stages]
+    values = []
+    for field in STAGE_FIELDS:
+        counts = Counter(str(getattr(stage, field)).lower() for stage in stages if getattr(stage, field) is not None)
+        values.append((field, tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))))
+    return Trends(
+        num_members=len(front),
+        accuracy=(min(accuracies), max(accuracies), sum(accuracies) / len(front)),
+        macs=_spread([_objectives(trial)[1] for trial in front]),
+        params=_spread([_objectives(trial)[2] for trial in front]),
+        peak_sram_bytes=_spread([(trial.costs or {})["total_bytes"] for trial in front]),
+        values=tuple(values),
+    )
+
+
+def _spread(values: Sequence[int]) -> tuple[int, int, int]:
+    return min(values), max(values), round(sum(values) / len(values))

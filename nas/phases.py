@@ -1,0 +1,164 @@
+"""The three training phases of a candidate and the teacher they need, on disk under the run's training folder."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from nas.architecture import Architecture, Task
+from nas.datasets import Dataset
+from nas.errors import CheckError
+from nas.events import Event, EventSink
+from nas.network import Network, build_network
+from nas.store import RunStore, write_json
+from nas.training import EpochResult, Recipe, TrainingResult, TrainingSettings, train
+from nas.training.teacher import teach
+from nas.training.weights import load_weights, save_weights
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedPhase:
+    """Outcome of a phase: validation accuracy (fraction) of the final weights, its curve and wall seconds."""
+
+    phase: str
+    validation_accuracy: float
+    curve: tuple[dict[str, float], ...]
+    seconds: float
+    diverged: bool
+    teacher_accuracy: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenWeights:
+    """The network that goes into the delivery, and the phase its weights come from."""
+
+    network: Network
+    phase: str
+
+
+class Phases:
+    """Trains candidates phase by phase; a finished phase is read back instead of trained again."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        task: Task,
+        data: Dataset,
+        settings: TrainingSettings,
+        seed: int,
+        events: EventSink,
+    ) -> None:
+        self._store = store
+        self._task = task
+        self._data = data
+        self._settings = settings
+        self._seed = seed
+        self._events = events
+
+    def mini(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
+        """The mini-phase, from scratch."""
+        network = build_network(architecture, self._task, seed=self._seed)
+        return self._run(candidate_id, network, self._settings.mini, "mini")
+
+    def full(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
+        """The full training, from scratch."""
+        network = build_network(architecture, self._task, seed=self._seed)
+        return self._run(candidate_id, network, self._settings.full, "full")
+
+    def distill(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
+        """Distillation of the fully trained candidate (paper, eq. 9-12); needs `full` to have run."""
+        finished = self._finished(candidate_id, "distill")
+        if finished is not None:
+            return finished
+        network = self._load(candidate_id, architecture, "full")
+        teaching = teach(
+            self._data,
+            self._settings.teacher,
+            seed=self._seed,
+            folder=self._store.folder / "training" / "teacher",
+            on_epoch=self._announce("teacher", "teacher"),
+        )
+        recipe = self._settings.distill
+        return self._run(candidate_id, network, recipe, "distill", teaching.logits, teaching.validation_accuracy)
+
+    def best(self, candidate_id: str, architecture: Architecture) -> ChosenWeights:
+        """The weights with the better validation accuracy of full and distill, distill on a tie."""
+        finished = [phase for name in ("distill", "full") if (phase := self._finished(candidate_id, name))]
+        usable = [phase for phase in finished if not phase.diverged]
+        if not usable:
+            raise CheckError(f"export needs a trained candidate; {candidate_id} has no finished full training; train it")
+        phase = max(usable, key=lambda phase: phase.validation_accuracy).phase
+        return ChosenWeights(self._load(candidate_id, architecture, phase), phase)
+
+    def forget(self, candidate_id: str, phase: str) -> None:
+        """Remove a phase's checkpoints once its outcome is on record elsewhere."""
+        folder = self._store.training_folder(candidate_id, phase)
+        shutil.rmtree(folder, ignore_errors=True)
+        if folder.parent.is_dir() and not any(folder.parent.iterdir()):
+            folder.parent.rmdir()
+
+    def _run(
+        self,
+        candidate_id: str,
+        network: Network,
+        recipe: Recipe,
+        phase: str,
+        teacher_logits: Tensor | None = None,
+        teacher_accuracy: float | None = None,
+    ) -> TrainedPhase:
+        finished = self._finished(candidate_id, phase)
+        if finished is not None:
+            return finished
+        folder = self._store.training_folder(candidate_id, phase)
+        folder.mkdir(parents=True, exist_ok=True)
+        result = train(
+            network,
+            self._data,
+            self._task,
+            recipe,
+            phase=phase,
+            seed=self._seed,
+            folder=folder,
+            on_epoch=self._announce(candidate_id, phase),
+            teacher_logits=teacher_logits,
+        )
+        outcome = _outcome(phase, result, teacher_accuracy)
+        save_weights(network, folder / "weights.safetensors")
+        write_json(folder / "result.json", asdict(outcome))  # last: its presence says that the phase is finished
+        return outcome
+
+    def _finished(self, candidate_id: str, phase: str) -> TrainedPhase | None:
+        path = self._store.training_folder(candidate_id, phase) / "result.json"
+        if not path.exists():
+            return None
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        record["curve"] = tuple(record["curve"])
+        return TrainedPhase(**record)
+
+    def _load(self, candidate_id: str, architecture: Architecture, phase: str) -> Network:
+        path: Path = self._store.training_folder(candidate_id, phase) / "weights.safetensors"
+        if not path.exists():
+            raise CheckError(f"the {phase} phase of {candidate_id} must be finished first; {path} is missing; resume")
+        network = build_network(architecture, self._task, seed=self._seed)
+        load_weights(network, path)
+        return network
+
+    def _announce(self, candidate_id: str, phase: str) -> Callable[[EpochResult], None]:
+        def announce(epoch: EpochResult) -> None:
+            data = {"phase": phase, "candidate": candidate_id} | asdict(epoch)
+            self._events(Event("progress", data, transient=True))
+
+        return announce
+
+
+def _outcome(phase: str, result: TrainingResult, teacher_accuracy: float | None) -> TrainedPhase:
+    # the epoch in which a loss stops being a number is not a point of a curve, nor valid JSON
+    curve = tuple(asdict(epoch) for epoch in result.curve if math.isfinite(epoch.loss))
+    return TrainedPhase(phase, result.validation_accuracy, curve, result.seconds, result.diverged, teacher_accuracy)

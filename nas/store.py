@@ -1,0 +1,175 @@
+"""One folder a run: configuration, trials, trace, checkpoints, training state and deliveries.
+
+Records are append-only JSON lines; a line torn by a crash is cut off when the run is opened for writing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from nas.errors import CheckError, SettingError
+from nas.events import Event
+from nas.trial import Trial
+
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class RunStore:
+    """Reads a run's records; appends to them once `lock` has been taken."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock: IO[str] | None = None
+        self._next_seq = 1
+
+    @classmethod
+    def create(cls, root: Path, run_id: str, config: Mapping[str, Any]) -> RunStore:
+        """A new, locked run folder that holds `config`; refuses an id that is malformed or taken."""
+        if not _RUN_ID.fullmatch(run_id):
+            raise SettingError(
+                f"a run id must be 1 to 64 letters, digits, dots, dashes or underscores; got {run_id!r}; choose another"
+            )
+        folder = root / run_id
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            raise SettingError(
+                f"a run id must be new; {folder} exists; choose another --name or `resume {run_id}`"
+            ) from None
+        store = cls(folder)
+        store.lock()
+        write_json(folder / "config.json", config)
+        return store
+
+    @classmethod
+    def open(cls, root: Path, run: str) -> RunStore:
+        """The run named by id, path or "latest" under `root`, for reading."""
+        if run == "latest":
+            known = [path.parent for path in root.glob("*/config.json")]
+            if not known:
+                raise SettingError(f"`latest` needs a run; {root} holds none; start one with `run` or give --runs")
+            return cls(max(known, key=lambda folder: (_read_config(folder).get("created", ""), folder.name)))
+        for folder in (root / run, Path(run)):
+            if (folder / "config.json").is_file():
+                return cls(folder)
+        raise SettingError(f"RUN must be a run id, a path or `latest`; found no {root / run}/config.json; see {root}")
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, which is its folder's name."""
+        return self.folder.resolve().name
+
+    @property
+    def checkpoints_path(self) -> Path:
+        """LangGraph's database."""
+        return self.folder / "checkpoints.sqlite"
+
+    def training_folder(self, candidate_id: str, phase: str) -> Path:
+        """Where a phase of a candidate keeps its checkpoints."""
+        return self.folder / "training" / candidate_id / phase
+
+    def delivery_folder(self, candidate_id: str) -> Path:
+        """Where a candidate is delivered."""
+        return self.folder / "delivery" / candidate_id
+
+    def load_config(self) -> dict[str, Any]:
+        """The resolved configuration, with versions and seeds."""
+        return _read_config(self.folder)
+
+    def lock(self) -> None:
+        """Claim the run for this process and mend what a crash tore; refuses while another process writes."""
+        handle = (self.folder / ".lock").open("w")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.close()
+            raise SettingError(
+                f"a run has one writer; {self.run_id} is in use by another process; wait or stop it"
+            ) from None
+        self._lock = handle
+        for name in ("trials.jsonl", "trace.jsonl"):
+            _cut_torn_line(self.folder / name)
+        self._next_seq = 1 + max((record["seq"] for record in self.load_trace()), default=0)
+
+    def close(self) -> None:
+        """Give the run back."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def append_trial(self, trial: Trial) -> None:
+        """Record a judged trial; it is on disk when this returns."""
+        _append_line(self.folder / "trials.jsonl", trial.to_dict())
+
+    def load_trials(self) -> list[Trial]:
+        """All judged trials, in the order of their numbers."""
+        return [Trial.from_dict(record) for record in _read_lines(self.folder / "trials.jsonl")]
+
+    def append_event(self, event: Event, time: str) -> None:
+        """Write a lasting event to the trace, numbered from 1."""
+        if event.transient:
+            return
+        record = {"seq": self._next_seq, "time": time, "kind": event.kind, "data": event.data}
+        _append_line(self.folder / "trace.jsonl", record)
+        self._next_seq += 1
+
+    def load_trace(self) -> Iterator[dict[str, Any]]:
+        """The trace's records, in order: seq, time, kind, data."""
+        return _read_lines(self.folder / "trace.jsonl")
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write a JSON document so that a crash leaves the old file or the new one, never half of one."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("w", encoding="utf-8") as stream:
+        json.dump(data, stream, indent=1)
+        stream.write("\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingError(f"config.json of a run must be readable JSON; {folder}: {error}") from error
+    if not isinstance(config, dict):
+        raise SettingError(f"config.json of a run must be a JSON object; {folder} holds something else")
+    return config
+
+
+def _append_line(path: Path, record: Mapping[str, Any]) -> None:
+    line = json.dumps(record, separators=(",", ":"), allow_nan=False)
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(line + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.endswith("\n"):
+                return  # a writer is in the middle of it, or a crash was: not a record yet
+            try:
+                yield json.loads(line)
+            except ValueError as error:
+                raise CheckError(f"{path} must hold one JSON record a line; line {number} does not: {error}") from error
+
+
+def _cut_torn_line(path: Path) -> None:
+    if not path.exists():
+        return
+    content = path.read_bytes()
+    if content and not content.endswith(b"\n"):
+        with path.open("r+b") as stream:
+            stream.truncate(content.rfind(b"\n") + 1)

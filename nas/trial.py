@@ -1,0 +1,59 @@
+"""A trial: one proposed architecture with everything the run learned about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from nas.architecture import Architecture, Stage
+from nas.space import Edit
+
+TrialState = Literal["proposed", "invalid", "duplicate", "rejected", "trained", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One proposal and its outcome; every field is JSON-safe through `to_dict`.
+
+    `number` counts proposals from 1. `costs` holds the prices of `nas.cost.Price` by name (bytes and counts).
+    `validation_accuracy` is a fraction. A trial in state "proposed" has not been judged yet and is never on disk.
+    """
+
+    number: int
+    state: TrialState
+    origin: str
+    architecture: Architecture | None = None
+    fingerprint: str | None = None
+    parent: str | None = None
+    edits: tuple[Edit, ...] = ()
+    costs: Mapping[str, int] | None = None
+    violations: tuple[Mapping[str, Any], ...] = ()
+    reason: str = ""
+    validation_accuracy: float | None = None
+    curve: tuple[Mapping[str, float], ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def id(self) -> str:
+        """The candidate id, for example "c007"."""
+        return f"c{self.number:03d}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """One line of trials.jsonl."""
+        data = asdict(self)
+        data["architecture"] = self.architecture.to_dict() if self.architecture else None
+        return {"id": self.id} | data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Trial:
+        """The trial a line of trials.jsonl describes."""
+        fields = {name: value for name, value in data.items() if name != "id"}
+        raw = fields["architecture"]
+        fields["architecture"] = (
+            Architecture(tuple(Stage(**({"expansion": None} | stage)) for stage in raw["stages"])) if raw else None
+        )
+        fields["edits"] = tuple(Edit(**edit) for edit in fields["edits"])
+        fields["violations"] = tuple(fields["violations"])
+        fields["curve"] = tuple(fields["curve"])
+        return cls(**fields)

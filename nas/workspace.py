@@ -1,0 +1,256 @@
+"""The workspace: a run's records, data and training behind methods that take and give plain values and ids.
+
+Tools and nodes hold a workspace and nothing else of the domain; tensors, modules and paths never leave it.
+Every method may be repeated after an interruption: what is on record is returned, not computed again.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from nas.architecture import Architecture, Task
+from nas.board import Board
+from nas.cost import Budget, CostReport, Violation, find_violations, report
+from nas.errors import SettingError
+from nas.events import Event, EventSink
+from nas.explanation import explain_trial
+from nas.pareto import Trends, find_front, find_trends, measure_hypervolume
+from nas.space import Edit, SchemaError, SearchSpace
+from nas.store import RunStore
+from nas.trial import Trial, TrialState
+
+if TYPE_CHECKING:
+    from nas.datasets import Dataset
+    from nas.phases import TrainedPhase, TrainingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A candidate's costs and every constraint it violates."""
+
+    report: CostReport
+    violations: tuple[Violation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """The Pareto front with its trends and its normalized hypervolume (share of the reference box, in [0, 1])."""
+
+    members: tuple[Trial, ...]
+    trends: Trends | None
+    hypervolume: float
+
+
+class Workspace:
+    """What a run's tools work on. One proposal is open at a time: `open_proposal` names its number."""
+
+    def __init__(
+        self,
+        *,
+        store: RunStore,
+        space: SearchSpace,
+        task: Task,
+        budget: Budget,
+        board: Board,
+        training: TrainingSettings,
+        load_data: Callable[[], Dataset],
+        seed: int,
+        events: EventSink,
+    ) -> None:
+        self.store = store
+        self.space = space
+        self.task = task
+        self.budget = budget
+        self.board = board
+        self.seed = seed
+        self._training = training
+        self._load_data = load_data
+        self._events = events
+        self._trials = {trial.id: trial for trial in store.load_trials()}
+        self._assessments: dict[str, Assessment] = {}
+        self._number = 0
+
+    # --- records -----------------------------------------------------------------------------------------------
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """Every trial so far, the open proposal included, in the order of their numbers."""
+        return tuple(self._trials.values())
+
+    def find(self, candidate_id: str) -> Trial:
+        """The trial of a candidate id; raises SettingError for an id nobody gave out."""
+        trial = self._trials.get(candidate_id)
+        if trial is None or trial.architecture is None:
+            known = ", ".join(trial.id for trial in self.trials if trial.architecture is not None)
+            raise SettingError(f"candidate_id must name a known candidate; got {candidate_id!r}; known: {known or '-'}")
+        return trial
+
+    def front(self) -> Front:
+        """The current Pareto front; the hypervolume's box ends at the budget's MACs and flash bytes."""
+        members = find_front(self.trials)
+        limits = {"macs_max": self.budget.macs_max, "params_max": self.budget.flash_bytes}
+        return Front(members, find_trends(members), measure_hypervolume(members, **limits))
+
+    # --- designing ---------------------------------------------------------------------------------------------
+
+    def open_proposal(self, number: int, pending: Mapping[str, Any] | None = None) -> None:
+        """Name the proposal the next calls belong to; `pending` brings back a trial from a checkpoint."""
+        self._number = number
+        if pending is not None:
+            trial = Trial.from_dict(pending)
+            self._trials.setdefault(trial.id, trial)
+
+    def propose(self, data: object) -> Trial:
+        """The trial of a whole proposed architecture: "proposed", or already "invalid" or "duplicate"."""
+        return self._register(lambda: self.space.parse(data), Trial(self._number, "proposed", "propose_architecture"))
+
+    def edit(self, candidate_id: str, edits: Sequence[Edit]) -> Trial:
+        """The trial of a known candidate with edits applied; `edits` name distinct fields."""
+        parent = self.find(candidate_id)
+        draft = Trial(self._number, "proposed", "edit_architecture", parent=candidate_id, edits=tuple(edits))
+        return self._register(lambda: self.space.apply(_architecture(parent), edits), draft)
+
+    def refuse(self, origin: str, reason: str) -> Trial:
+        """The recorded trial of a proposal that could not even be read."""
+        return self._settle(Trial(self._number, "invalid", origin, reason=reason))
+
+    def _register(self, read: Callable[[], Architecture], draft: Trial) -> Trial:
+        try:
+            architecture = read()
+            self.space.check_resolution(architecture, self.task)
+        except SchemaError as error:
+            return self._settle(replace(draft, state="invalid", reason=str(error)))
+        fingerprint = architecture.fingerprint(self.task.stem_channels)
+        trial = replace(draft, architecture=architecture, fingerprint=fingerprint)
+        known = self._trials.get(trial.id)
+        if known is not None and known.fingerprint == fingerprint:
+            return known  # this very proposal, taken up again after an interruption
+        for earlier in self.trials:
+            if earlier.fingerprint == fingerprint and earlier.number < trial.number:
+                reason = f"the same network as {earlier.id} (equal canonical form)"
+                return self._settle(replace(trial, state="duplicate", reason=reason))
+        self._trials[trial.id] = trial
+        return trial
+
+    def assess(self, candidate_id: str) -> Assessment:
+        """Exact costs and violations of a candidate, priced once."""
+        if candidate_id not in self._assessments:
+            architecture = _architecture(self.find(candidate_id))
+            violations = find_violations(architecture, self.space, self.task, self.budget)
+            self._assessments[candidate_id] = Assessment(report(architecture, self.task), violations)
+        return self._assessments[candidate_id]
+
+    def judge(self, candidate_id: str) -> Trial:
+        """The trial with its costs; recorded as "rejected" when a constraint is violated."""
+        trial = self.find(candidate_id)
+        if trial.state != "proposed":
+            return trial
+        assessment = self.assess(candidate_id)
+        priced = replace(trial, costs=assessment.report.price.to_dict())
+        if assessment.violations:
+            violations = tuple(violation.to_dict() for violation in assessment.violations)
+            reason = " ".join(violation.sentence() for violation in assessment.violations)
+            return self._settle(replace(priced, state="rejected", violations=violations, reason=reason))
+        self._trials[trial.id] = priced
+        return priced
+
+    def mini_train(self, candidate_id: str) -> Trial:
+        """The trial after its mini-phase, recorded: "trained" with validation accuracy, or "failed"."""
+        trial = self.judge(candidate_id)
+        if trial.state == "rejected":
+            raise SettingError(f"mini_train takes a legal candidate; {candidate_id} was rejected: {trial.reason}")
+        if trial.state != "proposed":
+            return trial
+        result = self._phases.mini(candidate_id, _architecture(trial))
+        state: TrialState = "failed" if result.diverged else "trained"
+        settled = self._settle(
+            replace(
+                trial,
+                state=state,
+                reason="the loss was no longer a number" if result.diverged else "",
+                validation_accuracy=None if result.diverged else result.validation_accuracy,
+                curve=result.curve,
+                seconds=result.seconds,
+            )
+        )
+        self._phases.forget(candidate_id, "mini")
+        return settled
+
+    def _settle(self, trial: Trial) -> Trial:
+        known = self._trials.get(trial.id)
+        if known is not None and known.state != "proposed":
+            return known  # on record already: a step repeated after an interruption
+        self._trials[trial.id] = trial
+        self.store.append_trial(trial)
+        return trial
+
+    def pick_parent(self, number: int) -> Trial | None:
+        """A front member for proposal `number` to start from, drawn by the run's seed; None while there is none."""
+        members = find_front([trial for trial in self.trials if trial.number < number])
+        return random.Random(f"parent:{self.seed}:{number}").choice(members) if members else None  # noqa: S311
+
+    # --- delivering --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def data(self) -> Dataset:
+        """The run's data set, loaded when first needed."""
+        return self._load_data()
+
+    @cached_property
+    def _phases(self) -> Any:
+        from nas.phases import Phases  # late: torch
+
+        return Phases(self.store, self.task, self.data, self._training, self.seed, self._events)
+
+    def train_fully(self, candidate_id: str) -> TrainedPhase:
+        """The outcome of the full training of a candidate, from scratch."""
+        result: TrainedPhase = self._phases.full(candidate_id, _architecture(self.find(candidate_id)))
+        return result
+
+    def distill(self, candidate_id: str) -> TrainedPhase:
+        """The outcome of distillation of the fully trained candidate from the teacher."""
+        result: TrainedPhase = self._phases.distill(candidate_id, _architecture(self.find(candidate_id)))
+        return result
+
+    def explain(self, candidate_id: str) -> str:
+        """The recorded facts of a candidate as Markdown."""
+        trial = self.find(candidate_id)
+        return explain_trial(trial, self.assess(candidate_id).report, self.budget, self.front().members)
+
+    def export(self, candidate_id: str) -> dict[str, Any]:
+        """The metrics of the delivered candidate; its folder is the store's delivery folder."""
+        from nas.delivery import DeliveryLimits, deliver  # late: tensorflow
+
+        architecture = _architecture(self.find(candidate_id))
+        chosen = self._phases.best(candidate_id, architecture)
+        limits = DeliveryLimits(
+            board_name=self.board.name,
+            ram_bytes=self.board.sram_bytes,
+            flash_bytes=self.budget.flash_bytes,
+            peak_sram_bytes=self.budget.peak_sram_bytes,
+        )
+        folder = self.store.delivery_folder(candidate_id)
+        self._events(Event("progress", {"phase": "export", "step": "converting"}, transient=True))
+        delivery = deliver(
+            chosen.network,
+            architecture,
+            self.task,
+            self.data,
+            candidate_id=candidate_id,
+            limits=limits,
+            estimated=self.assess(candidate_id).report.to_dict(),
+            explanation=self.explain(candidate_id),
+            folder=folder,
+            events=self._events,
+        )
+        return {"weights_of_phase": chosen.phase} | delivery.metrics
+
+
+def _architecture(trial: Trial) -> Architecture:
+    if trial.architecture is None:
+        raise SettingError(f"candidate {trial.id} has no architecture: {trial.reason}")
+    return trial.architecture

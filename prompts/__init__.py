@@ -1,0 +1,5 @@
+"""Text is data: Jinja templates and one strict render()."""
+
+from prompts.render import render
+
+__all__ = ["render"]

@@ -1,0 +1,50 @@
+"""How a tool answers: text for the language model, an artifact for the graph, and errors as text, never as a crash."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec
+
+from langchain_core.tools import StructuredTool
+from pydantic import BaseModel, Field, ValidationError
+
+from nas.errors import KilosmithError
+
+Answer = tuple[str, dict[str, Any]]
+Arguments = ParamSpec("Arguments")
+
+
+class CandidateArguments(BaseModel):
+    """Arguments of every tool about one known candidate."""
+
+    candidate_id: str = Field(description="id of a known candidate, for example c001")
+
+
+def answer_tool(
+    function: Callable[Arguments, Answer], arguments: type[BaseModel], *, description: str | None = None
+) -> StructuredTool:
+    """A langchain tool named like the function, whose docstring is what the language model reads."""
+
+    @functools.wraps(function)
+    def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        try:
+            return function(*args, **kwargs)
+        except KilosmithError as error:
+            return f"error: {error}", {"error": str(error)}
+
+    return StructuredTool.from_function(
+        guarded,
+        name=function.__name__,
+        description=description or function.__doc__ or "",
+        args_schema=arguments,
+        response_format="content_and_artifact",
+        handle_validation_error=_phrase_validation_error,
+    )
+
+
+def _phrase_validation_error(error: Any) -> str:
+    if not isinstance(error, ValidationError):
+        return f"error: {error}"
+    faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+    return "error: wrong arguments: " + "; ".join(faults)

@@ -1,0 +1,31 @@
+"""The tool that prices computation."""
+
+from __future__ import annotations
+
+from langchain_core.tools import StructuredTool
+
+from nas.workspace import Workspace
+from tools.answers import Answer, CandidateArguments, answer_tool
+
+
+def build_estimate_macs(workspace: Workspace) -> StructuredTool:
+    """The tool `estimate_macs`."""
+
+    def estimate_macs(candidate_id: str) -> Answer:
+        """Count the multiply-accumulates of a candidate and check them against the allowed range."""
+        assessment = workspace.assess(candidate_id)
+        price, budget = assessment.report.price, workspace.budget
+        violations = [violation for violation in assessment.violations if violation.constraint == "macs"]
+        text = (
+            f"{candidate_id}: {price.macs / 1e6:.2f} M MACs (allowed {budget.macs_min / 1e6:g} to "
+            f"{budget.macs_max / 1e6:g} M; convolutions and linear layers only), {price.params:,} parameters."
+        )
+        text = " ".join([text, *(violation.sentence() for violation in violations)])
+        artifact = {
+            "macs": price.macs,
+            "params": price.params,
+            "violations": [violation.to_dict() for violation in violations],
+        }
+        return text, artifact
+
+    return answer_tool(estimate_macs, CandidateArguments)

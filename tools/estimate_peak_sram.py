@@ -1,0 +1,35 @@
+"""The tool that prices memory."""
+
+from __future__ import annotations
+
+from langchain_core.tools import StructuredTool
+
+from nas.workspace import Workspace
+from tools.answers import Answer, CandidateArguments, answer_tool
+
+KIB = 1024
+
+
+def build_estimate_peak_sram(workspace: Workspace) -> StructuredTool:
+    """The tool `estimate_peak_sram`."""
+
+    def estimate_peak_sram(candidate_id: str) -> Answer:
+        """Estimate the int8 peak SRAM (whole TFLM arena) and flash of a candidate and check them against the limits."""
+        assessment = workspace.assess(candidate_id)
+        price, budget = assessment.report.price, workspace.budget
+        violations = [violation for violation in assessment.violations if violation.constraint != "macs"]
+        text = (
+            f"{candidate_id}: peak SRAM {price.total_bytes / KIB:.1f} KiB of {budget.peak_sram_bytes / KIB:g} KiB "
+            f"(int8, TFLM arena: activations {price.head_bytes / KIB:.1f} KiB + runtime structures "
+            f"{price.tail_bytes / KIB:.1f} KiB); flash {price.flash_bytes / KIB:.1f} KiB of "
+            f"{budget.flash_bytes / KIB:g} KiB."
+        )
+        text = " ".join([text, *(violation.sentence() for violation in violations)])
+        artifact = {
+            "peak_sram_bytes": price.total_bytes,
+            "flash_bytes": price.flash_bytes,
+            "violations": [violation.to_dict() for violation in violations],
+        }
+        return text, artifact
+
+    return answer_tool(estimate_peak_sram, CandidateArguments)

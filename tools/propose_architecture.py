@@ -1,0 +1,36 @@
+"""The tool that takes a whole design."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langchain_core.tools import StructuredTool
+from pydantic import Field, create_model
+
+from nas.schema import whole_design_schema
+from nas.trial import Trial
+from nas.workspace import Workspace
+from tools.answers import Answer, answer_tool
+
+
+def build_propose_architecture(workspace: Workspace) -> StructuredTool:
+    """The tool `propose_architecture`, whose argument schema is the run's search space."""
+    # The values are checked by the space, whose violations name stage and rule; the schema is for grammar and prompt.
+    extra: dict[str, Any] = whole_design_schema(workspace.space)
+    arguments = create_model(
+        "ProposeArchitecture",
+        stages=(list[Any], Field(description="the stages from input to output", json_schema_extra=extra)),
+    )
+
+    def propose_architecture(stages: list[Any]) -> Answer:
+        """Propose a whole architecture. Returns its candidate id, or the reason why it is not a candidate."""
+        return phrase_proposal(workspace.propose({"stages": stages}))
+
+    return answer_tool(propose_architecture, arguments)
+
+
+def phrase_proposal(trial: Trial) -> Answer:
+    """What both designing tools answer: the candidate id, or why the proposal is none."""
+    if trial.state in ("invalid", "duplicate"):
+        return f"not a candidate ({trial.state}): {trial.reason}", {"candidate": None, "trial": trial.to_dict()}
+    return f"candidate {trial.id}", {"candidate": trial.id, "trial": trial.to_dict()}
