@@ -168,6 +168,5 @@ def plan_blocks(architecture: Architecture, task: Task) -> tuple[BlockPlan, ...]
     height, width = same_output(task.height, 2), same_output(task.width, 2)  # the stem has stride 2
     for number, stage in enumerate(architecture.stages, start=1):
         plans.extend(plan_stage(stage, number, channels, height, width))
-        if plans:
-            channels, height, width = plans[-1].out_channels, plans[-1].out_height, plans[-1].out_width
+        channels, height, width = plans[-1].out_channels, plans[-1].out_height, plans[-1].out_width
     return tuple(plans)

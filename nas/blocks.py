@@ -113,3 +113,7 @@ class InvertedBlock(nn.Module):
             hidden = self.se(hidden)
         output: Tensor = self.project(hidden)
         return images + output if self.residual else output
+
+    def extra_repr(self) -> str:
+        """Whether the skip applies: it has no weights, yet two blocks that differ in it are not the same."""
+        return f"residual={self.residual}"

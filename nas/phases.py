@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -18,7 +17,8 @@ from nas.errors import CheckError
 from nas.events import Event, EventSink
 from nas.network import Network, build_network
 from nas.store import RunStore, write_json
-from nas.training import EpochResult, Recipe, TrainingResult, TrainingSettings, train
+from nas.training import EpochResult, Recipe, TrainingResult, TrainingSettings
+from nas.training.loop import train
 from nas.training.teacher import teach
 from nas.training.weights import load_weights, save_weights
 
@@ -159,6 +159,5 @@ class Phases:
 
 
 def _outcome(phase: str, result: TrainingResult, teacher_accuracy: float | None) -> TrainedPhase:
-    # the epoch in which a loss stops being a number is not a point of a curve, nor valid JSON
-    curve = tuple(asdict(epoch) for epoch in result.curve if math.isfinite(epoch.loss))
+    curve = tuple(asdict(epoch) for epoch in result.curve)
     return TrainedPhase(phase, result.validation_accuracy, curve, result.seconds, result.diverged, teacher_accuracy)

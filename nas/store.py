@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from nas.errors import CheckError, SettingError
 from nas.events import Event
@@ -102,6 +102,12 @@ class RunStore:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
     def append_trial(self, trial: Trial) -> None:
         """Record a judged trial; it is on disk when this returns."""

@@ -10,12 +10,13 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.architecture import Architecture, Task
 from nas.board import Board
 from nas.cost import Budget, CostReport, Violation, find_violations, report
-from nas.errors import SettingError
+from nas.errors import CheckError, SettingError
 from nas.events import Event, EventSink
 from nas.explanation import explain_trial
 from nas.pareto import Trends, find_front, find_trends, measure_hypervolume
@@ -25,7 +26,8 @@ from nas.trial import Trial, TrialState
 
 if TYPE_CHECKING:
     from nas.datasets import Dataset
-    from nas.phases import TrainedPhase, TrainingSettings
+    from nas.phases import Phases, TrainedPhase
+    from nas.training import TrainingSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,7 @@ class Workspace:
     def pick_parent(self, number: int) -> Trial | None:
         """A front member for proposal `number` to start from, drawn by the run's seed; None while there is none."""
         members = find_front([trial for trial in self.trials if trial.number < number])
-        return random.Random(f"parent:{self.seed}:{number}").choice(members) if members else None  # noqa: S311
+        return random.Random(f"parent:{self.seed}:{number}").choice(members) if members else None
 
     # --- delivering --------------------------------------------------------------------------------------------
 
@@ -201,28 +203,32 @@ class Workspace:
         return self._load_data()
 
     @cached_property
-    def _phases(self) -> Any:
+    def _phases(self) -> Phases:
         from nas.phases import Phases  # late: torch
 
         return Phases(self.store, self.task, self.data, self._training, self.seed, self._events)
 
     def train_fully(self, candidate_id: str) -> TrainedPhase:
         """The outcome of the full training of a candidate, from scratch."""
-        result: TrainedPhase = self._phases.full(candidate_id, _architecture(self.find(candidate_id)))
-        return result
+        return self._phases.full(candidate_id, _architecture(self.find(candidate_id)))
 
     def distill(self, candidate_id: str) -> TrainedPhase:
         """The outcome of distillation of the fully trained candidate from the teacher."""
-        result: TrainedPhase = self._phases.distill(candidate_id, _architecture(self.find(candidate_id)))
-        return result
+        return self._phases.distill(candidate_id, _architecture(self.find(candidate_id)))
 
     def explain(self, candidate_id: str) -> str:
         """The recorded facts of a candidate as Markdown."""
         trial = self.find(candidate_id)
         return explain_trial(trial, self.assess(candidate_id).report, self.budget, self.front().members)
 
-    def export(self, candidate_id: str) -> dict[str, Any]:
-        """The metrics of the delivered candidate; its folder is the store's delivery folder."""
+    def require_fit(self, candidate_id: str) -> None:
+        """Raise CheckError, with figures, when a candidate's estimated costs exceed the board or the memory budget."""
+        over = [found for found in self.assess(candidate_id).violations if found.constraint != "macs"]
+        if over:
+            raise CheckError(f"{candidate_id} does not fit {self.board.name}: {over[0].sentence()}")
+
+    def export(self, candidate_id: str, *, folder: Path | None = None) -> dict[str, Any]:
+        """The metrics of the delivered candidate; `folder` defaults to the store's delivery folder."""
         from nas.delivery import DeliveryLimits, deliver  # late: tensorflow
 
         architecture = _architecture(self.find(candidate_id))
@@ -233,7 +239,6 @@ class Workspace:
             flash_bytes=self.budget.flash_bytes,
             peak_sram_bytes=self.budget.peak_sram_bytes,
         )
-        folder = self.store.delivery_folder(candidate_id)
         self._events(Event("progress", {"phase": "export", "step": "converting"}, transient=True))
         delivery = deliver(
             chosen.network,
@@ -244,7 +249,7 @@ class Workspace:
             limits=limits,
             estimated=self.assess(candidate_id).report.to_dict(),
             explanation=self.explain(candidate_id),
-            folder=folder,
+            folder=folder or self.store.delivery_folder(candidate_id),
             events=self._events,
         )
         return {"weights_of_phase": chosen.phase} | delivery.metrics

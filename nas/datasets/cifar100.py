@@ -36,7 +36,10 @@ def _read_records(path: Path) -> Split:
     if path.stat().st_size != expected:
         rule = f"must have {expected:,} bytes ({NUM_IMAGES[path.name]:,} records of {RECORD_BYTES:,})"
         raise SettingError(f"{path}: {rule}; got {path.stat().st_size:,}; unpack the archive again")
-    records = np.fromfile(path, np.uint8).reshape(-1, RECORD_BYTES)
+    try:
+        records = np.fromfile(path, np.uint8).reshape(-1, RECORD_BYTES)
+    except OSError as error:
+        raise SettingError(f"{path}: must be readable; {error.strerror}; unpack the archive again") from error
     labels = records[:, 1].astype(np.int64)
     if labels.max() >= NUM_CLASSES:
         wrong = int(np.argmax(labels >= NUM_CLASSES))

@@ -51,4 +51,4 @@ def _read_idx(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     if header != expected or len(body) != num_bytes:
         rule = f"must be idx data of shape {'x'.join(map(str, shape))}"
         raise SettingError(f"{path}: {rule}; its header or length differs; fetch the file again")
-    return np.frombuffer(body, np.uint8).reshape(shape)
+    return np.frombuffer(body, np.uint8).reshape(shape).copy()  # writable, as torch wants it

@@ -19,7 +19,7 @@ from nas.export.native_stderr import native_stderr_captured
 from nas.export.tensorflow_runtime import load_tensorflow
 
 if TYPE_CHECKING:
-    from torch import nn
+    from nas.network import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Quantization:
 
 
 def convert_int8(
-    network: nn.Module, architecture: Architecture, task: Task, calibration_images: NDArray[np.float32]
+    network: Network, architecture: Architecture, task: Task, calibration_images: NDArray[np.float32]
 ) -> bytes:
     """The int8 TFLite file of `network` (int8 in and out, per-channel weights), equal bytes for equal arguments.
 

@@ -1,0 +1,60 @@
+"""What every chat model here shares about tools: binding them, and which of them an answer may call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from nas.errors import SettingError
+
+ANY_TOOL = ("any", "required")  # langchain's word and OpenAI's
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedTool:
+    """A tool an answer may call: its name, what it does, and the JSON schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+class ToolCallingChatModel(BaseChatModel):
+    """A chat model whose answer, once tools are bound, is a call of one of them."""
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """The model, forced to call the tool named `tool_choice`, or any of `tools` ("any" or None)."""
+        specs = [convert_to_openai_tool(tool) for tool in tools]
+        offer_tools(specs, tool_choice)  # a wrong choice is told here, not at the first call
+        return self.bind(tools=specs, tool_choice=tool_choice, **kwargs)
+
+
+def offer_tools(specs: Sequence[dict[str, Any]], tool_choice: str | None) -> tuple[OfferedTool, ...]:
+    """The tools an answer may call, from OpenAI tool specifications; raises SettingError for an unknown choice."""
+    tools = tuple(_read_spec(spec) for spec in specs)
+    if tool_choice is None or tool_choice in ANY_TOOL:
+        return tools
+    chosen = tuple(tool for tool in tools if tool.name == tool_choice)
+    if not chosen:
+        names = ", ".join(tool.name for tool in tools)
+        raise SettingError(f'tool_choice must be "any" or one of {names}; got {tool_choice!r}')
+    return chosen
+
+
+def _read_spec(spec: dict[str, Any]) -> OfferedTool:
+    function = spec["function"]
+    parameters = function.get("parameters") or {"type": "object", "properties": {}}
+    return OfferedTool(function["name"], function.get("description", ""), parameters)

@@ -1,0 +1,31 @@
+"""One command a file; heavy modules are imported inside the command that needs them, so that --help stays fast."""
+
+from __future__ import annotations
+
+import typer
+
+
+def build_app() -> typer.Typer:
+    """The command-line application."""
+    from agent.commands.boards import boards
+    from agent.commands.doctor import doctor
+    from agent.commands.estimate import estimate
+    from agent.commands.export import export
+    from agent.commands.front import front
+    from agent.commands.replay import replay
+    from agent.commands.resume import resume
+    from agent.commands.run import run
+    from agent.commands.sample import sample
+    from agent.commands.trials import trials
+
+    app = typer.Typer(
+        help="A language model designs neural networks that fit a microcontroller: priced to the byte before they are "
+        "trained, distilled, quantized and delivered for TensorFlow Lite Micro.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        rich_markup_mode=None,
+    )
+    for command in (run, resume, replay, trials, front, estimate, sample, export, boards, doctor):
+        app.command()(command)
+    return app

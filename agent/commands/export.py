@@ -1,0 +1,49 @@
+"""`export`: (re)build the delivery folder of a candidate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.output import JsonOption, QuietOption, RunArgument, RunsOption, message_console, print_json, result_console
+
+
+def export(
+    run: RunArgument,
+    candidate: Annotated[
+        str | None, typer.Option(help="A trained candidate; default: the front's most accurate.", metavar="ID")
+    ] = None,
+    board: Annotated[str | None, typer.Option(help="Check against this board instead.", metavar="NAME")] = None,
+    out: Annotated[Path | None, typer.Option(help="Delivery folder; default: in the run folder.", metavar="DIR")] = None,
+    runs: RunsOption = "runs",
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """(Re)build a candidate's delivery; trains it first if need be, refuses what does not fit the board."""
+    from agent.config import read_config
+    from agent.display import Display
+    from agent.narration import build_delivery_table
+    from agent.runner import build_workspace
+    from nas.errors import SettingError
+    from nas.store import RunStore
+
+    with RunStore.open(Path(runs), run) as store, Display(message_console(), quiet=quiet) as display:
+        store.lock()
+        recorded = store.load_config()["config"]
+        config = read_config(recorded | ({"board": board} if board else {}))
+        workspace = build_workspace(config, store, display.show)
+        members = workspace.front().members
+        if candidate is None and not members:
+            raise SettingError(f"export needs a trained candidate; run {store.run_id} has none")
+        chosen = candidate or members[0].id
+        workspace.require_fit(chosen)
+        outcome = {"full": workspace.train_fully(chosen), "distill": workspace.distill(chosen)}
+        metrics = workspace.export(chosen, folder=out)
+    figures = {name: {"validation_accuracy": phase.validation_accuracy, "teacher_accuracy": phase.teacher_accuracy}
+               for name, phase in outcome.items()}
+    if json:
+        print_json({"candidate": chosen, "folder": str(out or store.delivery_folder(chosen)), "metrics": metrics})
+    elif not quiet:
+        result_console().print(build_delivery_table(chosen, figures | {"metrics": metrics}))

@@ -1,0 +1,17 @@
+"""`resume`: go on where a run stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent.output import JsonOption, QuietOption, RunArgument, RunsOption
+
+
+def resume(run: RunArgument, runs: RunsOption = "runs", json: JsonOption = False, quiet: QuietOption = False) -> None:
+    """Continue an interrupted run where it stopped."""
+    from agent.session import carry_on
+    from nas.store import RunStore
+
+    store = RunStore.open(Path(runs), run)
+    store.lock()
+    carry_on(store, json=json, quiet=quiet)

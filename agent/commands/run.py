@@ -1,0 +1,43 @@
+"""`run`: the main job, start to finish."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.output import JsonOption, QuietOption, RunsOption
+
+
+def run(
+    preset: Annotated[str, typer.Option(help="Named settings to start from.", metavar="NAME")] = "quick",
+    config: Annotated[Path | None, typer.Option(help="TOML file that changes settings.", metavar="FILE.toml")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Change one setting; may be repeated.", metavar="KEY=VALUE")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option(help="digits, fashion-mnist[:DIR] or cifar100:DIR.", metavar="SPEC")
+    ] = None,
+    board: Annotated[str | None, typer.Option(help="See `boards`.", metavar="NAME")] = None,
+    llm: Annotated[
+        str | None, typer.Option(help="smollm2, scripted:FILE.json, random or mutate.", metavar="SPEC")
+    ] = None,
+    approve: Annotated[str | None, typer.Option(help="auto, or ask before the delivery.", metavar="auto|ask")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    name: Annotated[str | None, typer.Option(help="Run id; default: time and preset.", metavar="ID")] = None,
+    runs: RunsOption = "runs",
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Search, train, distill and deliver: the main job, start to finish."""
+    from agent.config import resolve_config
+    from agent.runner import create_run
+    from agent.session import carry_on
+
+    flags = {"data.spec": data, "board": board, "llm.spec": llm, "approve": approve, "seed": seed}
+    resolved = resolve_config(preset, file=config, settings=settings or [], flags=flags)
+    resolved.resolve_budget()  # an unknown board or data set must not leave a run folder behind
+    resolved.resolve_task()
+    store = create_run(resolved, Path(runs), name)
+    carry_on(store, json=json, quiet=quiet)

@@ -1,0 +1,41 @@
+"""The costs of an architecture as a table by stage, for `estimate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from nas.cost import Budget, CostReport, Violation
+
+KIB = 1024
+
+
+def print_costs(console: Console, costs: CostReport, violations: Sequence[Violation], budget: Budget) -> None:
+    """Print totals against the budget, shares by stage with the peak marked, and what to change."""
+    price, peak = costs.price, costs.peak
+    totals = Table(show_header=True)
+    for name in ("cost", "value", "limit"):
+        totals.add_column(name, justify="left" if name == "cost" else "right")
+    totals.add_row("MACs", f"{price.macs / 1e6:.2f} M", f"{budget.macs_min / 1e6:g}-{budget.macs_max / 1e6:g} M")
+    totals.add_row("parameters", f"{price.params:,}", "")
+    sram, flash = budget.peak_sram_bytes / KIB, budget.flash_bytes / KIB
+    totals.add_row("peak SRAM (TFLM arena, int8, 32-bit)", f"{price.total_bytes / KIB:.1f} KiB", f"{sram:g} KiB")
+    totals.add_row("  activations (head)", f"{price.head_bytes / KIB:.1f} KiB", "")
+    totals.add_row("  runtime structures (tail, predicted)", f"{price.tail_bytes / KIB:.1f} KiB", "")
+    totals.add_row("flash (model + runtime code, predicted)", f"{price.flash_bytes / KIB:.1f} KiB", f"{flash:g} KiB")
+    console.print(totals)
+    stages = Table(caption="1 MAC = one multiply-accumulate of a convolution or linear layer")
+    for name in ("stage", "MACs", "share", "parameters", "largest live KiB", ""):
+        stages.add_column(name, justify="left" if name in ("stage", "") else "right")
+    for share in costs.stages():
+        mark = "<- peak" if share.stage == peak.stage else ""
+        live = f"{share.peak_live_bytes / KIB:.1f}"
+        stages.add_row(str(share.stage), f"{share.macs:,}", f"{share.macs_share:.0%}", f"{share.params:,}", live, mark)
+    console.print(stages)
+    if not violations:
+        console.print(Text("legal: every limit is kept", style="bold green"))
+    for violation in violations:
+        console.print(Text(f"violates {violation.constraint}: {violation.sentence()}", style="yellow"))

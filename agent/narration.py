@@ -1,0 +1,193 @@
+"""From events to lines of a transcript; the live view, `replay` and the saved transcript all tell a run this way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from agent.sanitize import plain
+from nas.events import Event
+
+KIB = 1024
+
+
+class Narrator:
+    """Tells a run event by event; it remembers only what the next line needs."""
+
+    def __init__(self) -> None:
+        self._costs = ""
+        self._candidate = ""
+
+    def tell(self, event: Event) -> list[RenderableType]:
+        """The lines an event is worth, often none."""
+        teller = getattr(self, f"_tell_{event.kind}", None)
+        return list(teller(event.data)) if teller else []
+
+    def _tell_run_started(self, data: Mapping[str, Any]) -> list[RenderableType]:
+        budget = data["budget"]
+        height, width, channels = data["input"]
+        verb = "resumes" if data["resumed"] else "starts"
+        head = Text.assemble(("kilosmith", "bold"), f" {verb} run ", (data["run"], "bold"))
+        task = f"{plain(data['data'])} at {height}x{width}x{channels}, {data['num_classes']} classes"
+        limits = (
+            f"MACs {budget['macs_min'] / 1e6:g}-{budget['macs_max'] / 1e6:g} M, "
+            f"peak SRAM {budget['peak_sram_bytes'] / KIB:g} KiB, flash {budget['flash_bytes'] / KIB:g} KiB"
+        )
+        extent = f"up to {data['max_proposals']} proposals or {data['max_trials']} trained candidates"
+        return [
+            head,
+            Text(f"  task    {task}"),
+            Text(f"  board   {data['board']}: {limits}"),
+            Text(f"  search  {plain(data['llm'])} designs, seed {data['seed']}, {extent}"),
+            Text(""),
+        ]
+
+    def _tell_llm_answered(self, data: Mapping[str, Any]) -> list[RenderableType]:
+        self._costs = ""
+        calls = data["tool_calls"]
+        if not calls:
+            return [Text.assemble("  designer  ", ("no tool call: ", "red"), plain(data["content"])[:160])]
+        metadata = data.get("metadata") or {}
+        effort = f"{data['seconds']:.1f} s"
+        if "model_calls" in metadata:
+            effort += f", {metadata['model_calls']} model calls"
+        line = Text.assemble("  designer  ", _phrase_call(calls[0]), (f"  ({effort})", "dim"))
+        return [line]
+
+    def _tell_llm_failed(self, data: Mapping[str, Any]) -> list[RenderableType]:
+        return [Text.assemble("  designer  ", ("failed: ", "bold red"), plain(data["error"]))]
+
+    def _tell_tool_answered(self, data: Mapping[str, Any]) -> list[RenderableType]:
+        artifact = data["artifact"] or {}
+        tool = data["tool"]
+        if tool in ("propose_architecture", "edit_architecture"):
+            self._candidate = artifact.get("candidate") or ""
+        elif tool == "estimate_macs" and "macs" in artifact:
+            self._costs = f"{artifact['macs'] / 1e6:.2f} M MACs, {artifact['params']:,} parameters"
+        elif tool == "estimate_peak_sram" and "peak_sram_bytes" in artifact:
+            self._costs += f", {artifact['peak_sram_bytes'] / KIB:.1f} KiB SRAM"
+        elif tool == "mini_train":
+            return [Text.assemble("  trained   ", (plain(data["text"]), "bold"), (f"  ({data['seconds']:.1f} s)", "dim"))]
+        return []
+
+    def _tell_node_finished(self, data: Mapping[str, Any]) -> list[RenderableType]:
+        teller = getattr(self, f"_tell_{data['node']}", None)
+        return list(teller(data["update"], data["seconds"])) if teller else []
+
+    def _tell_screen(self, update: Mapping[str, Any], _seconds: float) -> list[RenderableType]:
+        if update.get("candidate"):
+            return [Text.assemble("  screened  ", (f"{update['candidate']['id']} legal", "green"), f": {self._costs}")]
+        reason = plain(update["rejections"][-1]) if update.get("rejections") else "rejected"
+        return [Text.assemble("  screened  ", (reason, "yellow"))]
+
+    def _tell_reflect(self, update: Mapping[str, Any], _seconds: float) -> list[RenderableType]:
+        members = ", ".join(member["id"] for member in update["front"])
+        return [Text(f"  front     {members} (hypervolume {update['hypervolume']:.4f})"), Text("")]
+
+    def _tell_select(self, update: Mapping[str, Any], _seconds: float) -> list[RenderableType]:
+        return [Text.assemble("  selected  ", (", ".join(update["winners"]), "bold"), " by validation accuracy")]
+
+    def _tell_approve(self, update: Mapping[str, Any], _seconds: float) -> list[RenderableType]:
+        approved = ", ".join(update["approved"])
+        return [Text(f"  approved  {approved}" if approved else "  approved  nothing: the run ends without a delivery")]
+
+    def _tell_train_fully(self, update: Mapping[str, Any], seconds: float) -> list[RenderableType]:
+        return [
+            Text(f"  full      {candidate}: {found['full']['validation_accuracy']:.2%} validation ({seconds:.0f} s)")
+            for candidate, found in update["outcomes"].items()
+        ]
+
+    def _tell_distill(self, update: Mapping[str, Any], seconds: float) -> list[RenderableType]:
+        return [
+            Text(
+                f"  distilled {candidate}: {found['distill']['validation_accuracy']:.2%} validation, teacher "
+                f"{found['distill']['teacher_accuracy']:.2%} ({seconds:.0f} s)"
+            )
+            for candidate, found in update["outcomes"].items()
+        ]
+
+    def _tell_export(self, update: Mapping[str, Any], seconds: float) -> list[RenderableType]:
+        return [
+            Text(f"  exported  {candidate}: verified in TFLM on {found['metrics']['num_test_images']} test images "
+                 f"({seconds:.0f} s)")
+            for candidate, found in update["outcomes"].items()
+        ]
+
+    def _tell_run_finished(self, data: Mapping[str, Any]) -> list[RenderableType]:
+        counts = ", ".join(f"{count} {state}" for state, count in data["counts"].items())
+        lines: list[RenderableType] = [
+            Text(""),
+            build_front_table(data["front"]),
+            Text(f"proposals: {counts}; hypervolume {data['hypervolume']:.4f}"),
+        ]
+        for candidate, outcome in data["deliveries"].items():
+            lines += [Text(""), build_delivery_table(candidate, outcome)]
+            lines.append(Text.assemble("delivered to ", (f"{data['folder']}/delivery/{candidate}", "bold")))
+        return lines
+
+
+def _phrase_call(call: Mapping[str, Any]) -> str:
+    arguments = call["args"]
+    if call["name"] == "edit_architecture" and isinstance(arguments.get("edits"), list):
+        edits = [edit for edit in arguments["edits"] if isinstance(edit, dict)]
+        phrased = ", ".join(f"stage {edit.get('stage')} {edit.get('field')} = {edit.get('value')}" for edit in edits)
+        return plain(f"edits {arguments.get('candidate_id')}: {phrased}")
+    stages = arguments.get("stages")
+    if isinstance(stages, list) and all(isinstance(stage, dict) for stage in stages):
+        return plain("designs " + " | ".join(_phrase_stage(stage) for stage in stages))
+    return plain(f"{call['name']} {arguments}")[:240]
+
+
+def _phrase_stage(stage: Mapping[str, Any]) -> str:
+    kind = "MB" if stage.get("block") == "MBConv" else "DW"
+    expansion = f" e{stage.get('expansion')}" if kind == "MB" else ""
+    ratio = f" se{stage.get('se_ratio')}" if stage.get("se_ratio") else ""
+    skip = " skip" if stage.get("skip") else ""
+    size = f"{stage.get('num_blocks')}x{kind} {stage.get('out_channels')} k{stage.get('kernel_size')}"
+    return f"{size} s{stage.get('stride')}{expansion}{ratio}{skip} {stage.get('activation')}"
+
+
+def build_front_table(front: list[dict[str, Any]]) -> Table:
+    """The Pareto front, best accuracy first."""
+    table = Table(title="Pareto front", title_justify="left", caption="validation accuracy of the mini-phase; SRAM = "
+                  "estimated TFLM arena, int8, 32-bit MCU", caption_justify="left")
+    for name, justify in (("candidate", "left"), ("accuracy %", "right"), ("MACs M", "right"), ("parameters", "right"),
+                          ("peak SRAM KiB", "right")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for member in front:
+        table.add_row(
+            member["id"],
+            f"{100 * member['validation_accuracy']:.2f}",
+            f"{member['macs'] / 1e6:.2f}",
+            f"{member['params']:,}",
+            f"{member['peak_sram_bytes'] / KIB:.1f}",
+        )
+    return table
+
+
+def build_delivery_table(candidate: str, outcome: Mapping[str, Any]) -> Table:
+    """The delivered network's figures, each with its unit and where it comes from."""
+    metrics = outcome["metrics"]
+    table = Table(title=f"Delivered {candidate}", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    rows = [
+        ("validation accuracy, full training", f"{outcome['full']['validation_accuracy']:.2%}"),
+        ("validation accuracy, distilled", f"{outcome['distill']['validation_accuracy']:.2%}"),
+        ("teacher's validation accuracy", f"{outcome['distill']['teacher_accuracy']:.2%}"),
+        ("weights delivered", f"of the {metrics['weights_of_phase']} phase"),
+        ("test accuracy, float", f"{metrics['float_test_accuracy']:.2%}"),
+        (f"test accuracy, int8 in TFLM ({metrics['num_test_images']} images)", f"{metrics['int8_test_accuracy']:.2%}"),
+        ("int8 and float agree on", f"{metrics['agreement']:.2%}"),
+        ("MACs", f"{metrics['macs'] / 1e6:.2f} M"),
+        ("model.tflite", f"{metrics['tflite_bytes'] / KIB:.1f} KiB"),
+        ("arena on the 32-bit MCU, estimated", f"{metrics['estimated_arena_bytes'] / KIB:.1f} KiB"),
+        ("arena on this host, measured in TFLM", f"{metrics['measured_arena_bytes'] / KIB:.1f} KiB"),
+    ]
+    for name, value in rows:
+        table.add_row(name, value)
+    return table

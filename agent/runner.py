@@ -1,0 +1,209 @@
+"""The composition root: from a configuration to a running graph, and back from an interrupted one."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.config import RunConfig, read_config
+from agent.places import cache_folder
+from nas.events import Event, EventSink
+from nas.store import RunStore
+from nas.workspace import Workspace
+
+if TYPE_CHECKING:
+    from langgraph.graph.state import CompiledStateGraph
+
+    from agent.chat_models.registry import OpenedChatModel
+
+VERSIONED = ("kilosmith", "langgraph", "langchain-core", "transformers", "torch", "timm", "tensorflow", "tflite-micro")
+
+Ask = Callable[[Mapping[str, Any]], list[str]]
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What a finished run left behind, in plain figures."""
+
+    run_id: str
+    folder: Path
+    counts: dict[str, int]
+    front: list[dict[str, Any]]
+    hypervolume: float
+    winners: list[str]
+    outcomes: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document of `run --json`."""
+        return {
+            "run": self.run_id,
+            "folder": str(self.folder),
+            "counts": self.counts,
+            "front": self.front,
+            "hypervolume": self.hypervolume,
+            "winners": self.winners,
+            "deliveries": self.outcomes,
+        }
+
+
+def create_run(config: RunConfig, root: Path, run_id: str | None) -> RunStore:
+    """A new locked run folder that records the configuration, versions and the machine."""
+    now = datetime.now(UTC)
+    record = {
+        "created": now.isoformat(timespec="microseconds"),
+        "versions": {name: metadata.version(name) for name in VERSIONED} | {"python": platform.python_version()},
+        "machine": {"system": platform.platform(), "cores": os.cpu_count()},
+        "config": config.model_dump(mode="json"),
+    }
+    return RunStore.create(root, run_id or f"{now:%Y%m%d-%H%M%S}-{config.preset}", record)
+
+
+def build_workspace(config: RunConfig, store: RunStore, events: EventSink) -> Workspace:
+    """The workspace of a run; images are loaded when first needed."""
+    from nas.datasets.registry import load_dataset
+
+    data = config.data
+    return Workspace(
+        store=store,
+        space=config.resolve_space(),
+        task=config.resolve_task(),
+        budget=config.resolve_budget(),
+        board=config.resolve_board(),
+        training=config.training,
+        load_data=lambda: load_dataset(
+            data.spec, validation_fraction=data.validation_fraction, seed=config.seed, train_limit=data.train_limit
+        ),
+        seed=config.seed,
+        events=events,
+    )
+
+
+def drive_run(store: RunStore, show: EventSink, ask: Ask) -> RunOutcome:
+    """Carry a locked run to its end from wherever it stands."""
+    config = read_config(store.load_config()["config"])
+
+    def events(event: Event) -> None:
+        store.append_event(event, datetime.now(UTC).isoformat(timespec="milliseconds"))
+        show(event)
+
+    workspace = build_workspace(config, store, events)
+    events(Event("run_started", _introduce(store, config, workspace)))
+    if not workspace.trials:
+        # a missing or damaged data set must be known before the chat model designs anything
+        show(Event("progress", {"phase": "data", "step": f"loading {config.data.spec}"}, transient=True))
+        _ = workspace.data
+    chat_model = _open_chat_model(config, show)
+    with _checkpointer(store) as checkpointer:
+        found = _drive_design(config, workspace, chat_model, checkpointer, events)
+        delivered = _drive_delivery(config, workspace, found["winners"], checkpointer, events, ask)
+    outcome = RunOutcome(
+        run_id=store.run_id,
+        folder=store.folder,
+        counts=dict(Counter(trial.state for trial in workspace.trials)),
+        front=found["front"],
+        hypervolume=found["hypervolume"],
+        winners=delivered["approved"],
+        outcomes=delivered["outcomes"],
+    )
+    events(Event("run_finished", outcome.to_dict()))
+    return outcome
+
+
+def _introduce(store: RunStore, config: RunConfig, workspace: Workspace) -> dict[str, Any]:
+    task, budget = workspace.task, workspace.budget
+    return {
+        "run": store.run_id,
+        "preset": config.preset,
+        "seed": config.seed,
+        "llm": config.llm.spec,
+        "data": config.data.spec,
+        "input": [task.height, task.width, task.channels],
+        "num_classes": task.num_classes,
+        "board": workspace.board.name,
+        "budget": budget.model_dump(),
+        "max_proposals": config.design.max_proposals,
+        "max_trials": config.design.max_trials,
+        "resumed": bool(workspace.trials),
+    }
+
+
+def _open_chat_model(config: RunConfig, show: EventSink) -> OpenedChatModel:
+    from agent.chat_models.registry import open_chat_model  # late: langchain
+
+    def tell(text: str) -> None:
+        show(Event("progress", {"phase": "chat model", "step": text}, transient=True))
+
+    tell(f"opening {config.llm.spec}")
+    return open_chat_model(config.llm.spec, config.llm, cache=cache_folder(), report=tell)
+
+
+@contextmanager
+def _checkpointer(store: RunStore) -> Iterator[Any]:
+    # plain msgpack values only: a checkpoint file is data and must never construct objects of its choice
+    os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
+    from langgraph.checkpoint.sqlite import SqliteSaver  # late: a second of imports
+
+    connection = sqlite3.connect(store.checkpoints_path, check_same_thread=False)
+    try:
+        yield SqliteSaver(connection)
+    finally:
+        connection.close()
+
+
+def _drive_design(
+    config: RunConfig, workspace: Workspace, chat_model: OpenedChatModel, checkpointer: Any, events: EventSink
+) -> dict[str, Any]:
+    from graphs.design import DesignNodes, build_design_graph, start_state
+
+    nodes = DesignNodes(
+        chat_model=chat_model.model,
+        workspace=workspace,
+        settings=config.design,
+        data_name=config.data.spec.split(":", 1)[0],
+        designs_whole=chat_model.designs_whole,
+        events=events,
+    )
+    graph = build_design_graph(nodes, checkpointer)
+    steps = 4 * config.design.max_proposals + 8  # four nodes a proposal at most: LangGraph's own bound never binds
+    return _drive(graph, "design", start_state(), steps, _refuse_to_ask)
+
+
+def _drive_delivery(
+    config: RunConfig, workspace: Workspace, winners: list[str], checkpointer: Any, events: EventSink, ask: Ask
+) -> dict[str, Any]:
+    from graphs.delivery import DeliveryNodes, build_delivery_graph, start_state
+
+    nodes = DeliveryNodes(workspace=workspace, asks=config.approve == "ask", events=events)
+    graph = build_delivery_graph(nodes, checkpointer)
+    return _drive(graph, "delivery", start_state(winners), 16, ask)
+
+
+def _refuse_to_ask(payload: Mapping[str, Any]) -> list[str]:
+    raise RuntimeError(f"the design loop asks nobody, yet it asked {dict(payload)}")
+
+
+def _drive(
+    graph: CompiledStateGraph[Any, None, Any, Any], thread: str, start: Any, steps: int, ask: Ask
+) -> dict[str, Any]:
+    """The graph's final state, begun, continued or just read back, whichever its checkpoint calls for."""
+    from langchain_core.runnables import RunnableConfig
+    from langgraph.types import Command
+
+    config = RunnableConfig(configurable={"thread_id": thread}, recursion_limit=steps)
+    snapshot = graph.get_state(config)
+    if snapshot.values and not snapshot.next:
+        return dict(snapshot.values)
+    state = graph.invoke(None if snapshot.values else start, config, durability="sync")
+    while "__interrupt__" in state:
+        answer = ask(state["__interrupt__"][0].value)
+        state = graph.invoke(Command(resume=answer), config, durability="sync")
+    return dict(state)

@@ -1,0 +1,62 @@
+"""One sitting with a run: show it, carry it on, save the transcript, and say how to go on if it was interrupted."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from agent.display import Display
+from agent.output import message_console, print_json
+from agent.runner import RunOutcome, drive_run
+from agent.transcript import save_transcript
+from nas.errors import KilosmithError
+from nas.store import RunStore
+
+
+def carry_on(store: RunStore, *, json: bool, quiet: bool) -> RunOutcome:
+    """Carry a locked run to its end; whatever happens, its transcript is saved and the run is given back."""
+    console = message_console()
+    try:
+        with Display(console, quiet=quiet) as display:
+            outcome = drive_run(store, display.show, lambda payload: _ask(display, payload))
+    except (KeyboardInterrupt, KilosmithError, OSError):
+        if not quiet:
+            console.print(f"run {store.run_id} is kept; continue with: kilosmith resume {store.folder}", style="bold")
+        raise
+    finally:
+        _save_transcript(store)
+        store.close()
+    if json:
+        print_json(outcome.to_dict())
+    return outcome
+
+
+def _save_transcript(store: RunStore) -> None:
+    try:
+        save_transcript(store)
+    except OSError as error:
+        # a full disk must not hide the error that ended the run
+        print(f"kilosmith: the transcript could not be saved: {error}", file=sys.stderr)
+
+
+def _ask(display: Display, payload: Mapping[str, Any]) -> list[str]:
+    """Ask in the terminal who shall be delivered: the winners, others, or nobody."""
+    display.pause()
+    winners, trained = payload["winners"], payload["trained"]
+    question = f"Deliver {', '.join(winners)}? [yes / no / other candidate ids, of {', '.join(trained)}] "
+    while True:
+        print(question, end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            print(file=sys.stderr)
+            raise KeyboardInterrupt  # nobody is there to answer: the run waits at this question
+        answer = line.strip().lower()
+        if answer in ("", "y", "yes"):
+            return list(winners)
+        if answer in ("n", "no"):
+            return []
+        chosen = answer.replace(",", " ").split()
+        if all(candidate in trained for candidate in chosen):
+            return chosen
+        print(f"{answer!r} is neither yes, no nor trained candidate ids", file=sys.stderr)

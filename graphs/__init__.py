@@ -1,0 +1,1 @@
+"""The state machines: the design loop and the delivery, with everything they do written to the trace."""

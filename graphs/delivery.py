@@ -1,0 +1,98 @@
+"""The delivery: approve -> train_fully -> distill -> export -> report."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypedDict
+
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import interrupt
+
+from graphs.tracing import call_tool, trace_node
+from nas.events import EventSink
+from nas.workspace import Workspace
+from tools import build_explain
+
+
+class DeliveryState(TypedDict):
+    """winners: who was selected; approved: who may be delivered; outcomes: candidate id -> phase -> plain figures."""
+
+    winners: list[str]
+    approved: list[str]
+    outcomes: dict[str, dict[str, Any]]
+
+
+def start_state(winners: list[str]) -> DeliveryState:
+    """The state before approval."""
+    return DeliveryState(winners=winners, approved=[], outcomes={})
+
+
+@dataclass(frozen=True)
+class DeliveryNodes:
+    """The nodes of the delivery. `asks` makes approval wait for a person's answer."""
+
+    workspace: Workspace
+    asks: bool
+    events: EventSink
+
+    def approve(self, state: DeliveryState) -> dict[str, Any]:
+        """Let a person accept the winners, name other trained candidates, or decline with an empty list."""
+        if not self.asks:
+            return {"approved": state["winners"]}
+        trained = [trial.id for trial in self.workspace.trials if trial.state == "trained"]
+        answer: list[str] = interrupt({"winners": state["winners"], "trained": trained})
+        return {"approved": [candidate for candidate in answer if candidate in trained]}
+
+    def train_fully(self, state: DeliveryState) -> dict[str, Any]:
+        """Train every approved winner from scratch with the full recipe."""
+        return self._add(state, "full", lambda candidate: _without_curve(self.workspace.train_fully(candidate)))
+
+    def distill(self, state: DeliveryState) -> dict[str, Any]:
+        """Distill the teacher into every approved winner."""
+        return self._add(state, "distill", lambda candidate: _without_curve(self.workspace.distill(candidate)))
+
+    def export(self, state: DeliveryState) -> dict[str, Any]:
+        """Deliver every approved winner as int8 firmware parts, verified in the TFLM runtime on the test split."""
+
+        def deliver(candidate: str) -> dict[str, Any]:
+            call_tool(build_explain(self.workspace), {"candidate_id": candidate}, self.events)
+            return self.workspace.export(candidate)
+
+        return self._add(state, "metrics", deliver)
+
+    def report(self, state: DeliveryState) -> dict[str, Any]:
+        """Close the run; the figures of the delivery become its last words."""
+        return {"outcomes": state["outcomes"]}
+
+    def route_after_approve(self, state: DeliveryState) -> Literal["train_fully", "report"]:
+        """Nothing approved, nothing delivered."""
+        return "train_fully" if state["approved"] else "report"
+
+    def _add(self, state: DeliveryState, key: str, act: Any) -> dict[str, Any]:
+        outcomes = {candidate: dict(state["outcomes"].get(candidate, {})) for candidate in state["approved"]}
+        for candidate in state["approved"]:
+            outcomes[candidate][key] = act(candidate)
+        return {"outcomes": outcomes}
+
+
+def _without_curve(phase: Any) -> dict[str, Any]:
+    """The figures of a trained phase; the curve is on disk, graph state stays small."""
+    return {name: value for name, value in asdict(phase).items() if name != "curve"}
+
+
+def build_delivery_graph(
+    nodes: DeliveryNodes, checkpointer: BaseCheckpointSaver[Any]
+) -> CompiledStateGraph[DeliveryState, None, DeliveryState, DeliveryState]:
+    """The compiled delivery."""
+    graph: StateGraph[DeliveryState, None, DeliveryState, DeliveryState] = StateGraph(DeliveryState)
+    for name in ("approve", "train_fully", "distill", "export", "report"):
+        graph.add_node(name, trace_node("delivery", name, getattr(nodes, name), nodes.events))
+    graph.add_edge(START, "approve")
+    graph.add_conditional_edges("approve", nodes.route_after_approve)
+    graph.add_edge("train_fully", "distill")
+    graph.add_edge("distill", "export")
+    graph.add_edge("export", "report")
+    graph.add_edge("report", END)
+    return graph.compile(checkpointer=checkpointer)

@@ -1,0 +1,264 @@
+"""The TFLM operators of the int8 model an architecture exports to: the one list every cost is read from.
+
+A block is described once, as `Step`s (`block_steps`). `lower` strings them together with names and places for reports;
+`stage_costs.py` adds the same steps up for the fast price. Shapes are (H, W, C) or (C,), the batch of one left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, NamedTuple, TypeAlias
+
+from nas.architecture import ActivationKind, Architecture, BlockKind, BlockPlan, Task, plan_blocks, same_output
+
+OperatorKind: TypeAlias = Literal[
+    "CONV_2D", "DEPTHWISE_CONV_2D", "LEAKY_RELU", "LOGISTIC", "MUL", "MEAN", "ADD", "FULLY_CONNECTED"
+]
+Place: TypeAlias = int | Literal["stem", "head"]
+
+ARENA_ALIGNMENT = 16  # TFLM's MicroArenaBufferAlignment()
+_INT32_BYTES = 4
+
+
+def align(num_bytes: int) -> int:
+    """Bytes a buffer takes in the arena: rounded up to TFLM's alignment of 16."""
+    return -(-num_bytes // ARENA_ALIGNMENT) * ARENA_ALIGNMENT
+
+
+class Step(NamedTuple):
+    """One operator within a block. `inputs` are activations only: 0 is the block's input, k the k-th step's output.
+
+    `weights` is the number of int8 weights and `biases` of int32 biases; both 0 for operators without constants.
+    `params` counts the float network's parameters that end in this operator: a batch norm's scale and shift count
+    where they are folded, so that the parameters of all operators sum to the torch network's.
+    """
+
+    op: OperatorKind
+    name: str
+    inputs: tuple[int, ...]
+    shape: tuple[int, ...]
+    macs: int = 0
+    params: int = 0
+    weights: int = 0
+    biases: int = 0
+
+    @property
+    def output_bytes(self) -> int:
+        """Bytes of the int8 output tensor."""
+        size = 1
+        for length in self.shape:
+            size *= length
+        return size
+
+    @property
+    def scratch(self) -> tuple[int, ...]:
+        """Bytes of the scratch buffers the kernel asks for: MEAN's int32 sums, input index (4 axes), two axes."""
+        if self.op != "MEAN":
+            return ()
+        return (_INT32_BYTES * self.shape[-1], _INT32_BYTES * 4, _INT32_BYTES * 2)
+
+
+def _convolution(
+    name: str, source: int, kernel: int, in_channels: int, shape: tuple[int, int, int], *, normed: bool = True
+) -> Step:
+    weights = kernel * kernel * in_channels * shape[2]
+    # with batch norm: scale and shift, no bias of its own; else one bias. Int8 has one bias a channel either way
+    return Step(
+        op="CONV_2D",
+        name=name,
+        inputs=(source,),
+        shape=shape,
+        macs=weights * shape[0] * shape[1],
+        params=weights + (2 if normed else 1) * shape[2],
+        weights=weights,
+        biases=shape[2],
+    )
+
+
+def _depthwise(source: int, kernel: int, shape: tuple[int, int, int]) -> Step:
+    weights = kernel * kernel * shape[2]
+    return Step(
+        op="DEPTHWISE_CONV_2D",
+        name="depthwise",
+        inputs=(source,),
+        shape=shape,
+        macs=weights * shape[0] * shape[1],
+        params=weights + 2 * shape[2],
+        weights=weights,
+        biases=shape[2],
+    )
+
+
+def _append_activation(steps: list[Step], activation: ActivationKind, name: str) -> None:
+    """ReLU6 is fused into the convolution before it; LeakyReLU and Swish = x * sigmoid(x) run as own operators."""
+    source, shape = len(steps), steps[-1].shape
+    if activation == "leaky_relu":
+        steps.append(Step("LEAKY_RELU", f"{name}_leaky_relu", (source,), shape))
+    elif activation == "swish":
+        steps.append(Step("LOGISTIC", f"{name}_sigmoid", (source,), shape))
+        steps.append(Step("MUL", f"{name}_swish", (source, source + 1), shape))
+
+
+def _append_gate(steps: list[Step], se_channels: int) -> None:
+    """Squeeze-and-excitation, eq. 3 and 4 with the gate applied once; its ReLU is fused."""
+    source, shape = len(steps), steps[-1].shape
+    channels = shape[2]
+    steps.append(Step("MEAN", "se_pool", (source,), (1, 1, channels)))
+    steps.append(_convolution("se_reduce", source + 1, 1, channels, (1, 1, se_channels), normed=False))
+    steps.append(_convolution("se_expand", source + 2, 1, se_channels, (1, 1, channels), normed=False))
+    steps.append(Step("LOGISTIC", "se_sigmoid", (source + 3,), (1, 1, channels)))
+    steps.append(Step("MUL", "se_scale", (source, source + 4), shape))
+
+
+@lru_cache(maxsize=1 << 13)
+def _block_steps(
+    kind: BlockKind,
+    in_channels: int,
+    hidden_channels: int,
+    out_channels: int,
+    kernel_size: int,
+    se_channels: int,
+    residual: bool,
+    activation: ActivationKind,
+    in_size: tuple[int, int],
+    out_size: tuple[int, int],
+) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    if kind == "MBConv":
+        steps.append(_convolution("expand", 0, 1, in_channels, (*in_size, hidden_channels)))
+        _append_activation(steps, activation, "expand")
+    steps.append(_depthwise(len(steps), kernel_size, (*out_size, hidden_channels)))
+    _append_activation(steps, activation, "depthwise")
+    if se_channels:
+        _append_gate(steps, se_channels)
+    steps.append(_convolution("project", len(steps), 1, hidden_channels, (*out_size, out_channels)))
+    if residual:
+        steps.append(Step("ADD", "add", (0, len(steps)), (*out_size, out_channels)))
+    return tuple(steps)
+
+
+def block_steps(plan: BlockPlan) -> tuple[Step, ...]:
+    """The operators of one block in execution order (equations 2-8, batch norm folded)."""
+    return _block_steps(
+        plan.kind,
+        plan.in_channels,
+        plan.hidden_channels,
+        plan.out_channels,
+        plan.kernel_size,
+        plan.se_channels,
+        plan.residual,
+        plan.activation,
+        (plan.in_height, plan.in_width),
+        (plan.out_height, plan.out_width),
+    )
+
+
+def stem_steps(task: Task) -> tuple[Step, ...]:
+    """The stem: one convolution 3x3 with stride 2 and fused ReLU6."""
+    size = same_output(task.height, 2), same_output(task.width, 2)
+    return (_convolution("stem", 0, 3, task.channels, (*size, task.stem_channels)),)
+
+
+def head_steps(task: Task, in_channels: int) -> tuple[Step, ...]:
+    """The head: global average pooling and one linear layer."""
+    weights = in_channels * task.num_classes
+    pool = Step("MEAN", "head_pool", (0,), (in_channels,))
+    linear = Step(
+        op="FULLY_CONNECTED",
+        name="head",
+        inputs=(1,),
+        shape=(task.num_classes,),
+        macs=weights,
+        params=weights + task.num_classes,
+        weights=weights,
+        biases=task.num_classes,
+    )
+    return pool, linear
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One activation tensor: shape (H, W, C) or (C,), and the bytes of its int8 values."""
+
+    name: str
+    shape: tuple[int, ...]
+    num_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One operator with its place. `inputs` and `output` index `OperatorList.tensors`; `scratch` is in bytes."""
+
+    index: int
+    op: OperatorKind
+    name: str
+    stage: Place
+    block: int | None
+    macs: int
+    params: int
+    weights: int
+    biases: int
+    inputs: tuple[int, ...]
+    output: int
+    output_shape: tuple[int, ...]
+    scratch: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorList:
+    """All operators in execution order. Tensor 0 is the image, tensor k + 1 the output of operator k."""
+
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of convolutions and linear layers; products of gates and batch norm count 0."""
+        return sum(operator.macs for operator in self.operators)
+
+    @property
+    def params(self) -> int:
+        """Parameters of the float network."""
+        return sum(operator.params for operator in self.operators)
+
+
+def lower(architecture: Architecture, task: Task) -> OperatorList:
+    """The exact operators of the int8 model, with places, names and shapes."""
+    tensors = [
+        Tensor("image", (task.height, task.width, task.channels), task.height * task.width * task.channels),
+    ]
+    operators: list[Operator] = []
+    _place(tensors, operators, stem_steps(task), "stem", None)
+    channels = task.stem_channels
+    for plan in plan_blocks(architecture, task):
+        _place(tensors, operators, block_steps(plan), plan.stage, plan.block)
+        channels = plan.out_channels
+    _place(tensors, operators, head_steps(task, channels), "head", None)
+    return OperatorList(tuple(tensors), tuple(operators))
+
+
+def _place(
+    tensors: list[Tensor], operators: list[Operator], steps: tuple[Step, ...], stage: Place, block: int | None
+) -> None:
+    base = len(tensors) - 1  # the tensor these steps read as their input 0
+    prefix = "" if block is None else f"stage{stage}_block{block}_"
+    for step in steps:
+        operators.append(
+            Operator(
+                index=len(operators),
+                op=step.op,
+                name=prefix + step.name,
+                stage=stage,
+                block=block,
+                macs=step.macs,
+                params=step.params,
+                weights=step.weights,
+                biases=step.biases,
+                inputs=tuple(base + source for source in step.inputs),
+                output=len(tensors),
+                output_shape=step.shape,
+                scratch=step.scratch,
+            )
+        )
+        tensors.append(Tensor(prefix + step.name, step.shape, step.output_bytes))

@@ -1,0 +1,10 @@
+"""Training: recipes as data, one loop for every phase, distillation and its teacher.
+
+What is re-exported here needs no torch, so that reading a configuration stays quick; `nas.training.loop`, `.teacher`,
+`.prediction` and `.weights` do need it.
+"""
+
+from nas.training.recipe import DistillRecipe, Recipe, TeacherSettings, TrainingSettings
+from nas.training.results import EpochResult, TrainingResult
+
+__all__ = ["DistillRecipe", "EpochResult", "Recipe", "TeacherSettings", "TrainingResult", "TrainingSettings"]

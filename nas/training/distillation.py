@@ -1,0 +1,34 @@
+"""The distillation loss of the paper (eq. 9-12) and the course of its weight alpha."""
+
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn import functional
+
+from nas.training.recipe import AlphaSchedule
+
+# start and final alpha, the weight of the cross-entropy: the paper's formula, and its prose, which says the opposite
+ALPHA_RANGES: dict[AlphaSchedule, tuple[float, float]] = {"paper": (0.4, 0.8), "paper-prose": (0.8, 0.4)}
+
+
+def distillation_loss(
+    student_logits: Float[Tensor, "batch classes"],
+    teacher_logits: Float[Tensor, "batch classes"],
+    labels: Int64[Tensor, " batch"],
+    temperature: float,
+    alpha: float,
+) -> Float[Tensor, ""]:
+    """alpha * CE + (1 - alpha) * T^2 * KL(teacher || student), mean over the batch (eq. 9-12)."""
+    student = functional.log_softmax(student_logits / temperature, dim=1)  # eq. 9
+    teacher = functional.log_softmax(teacher_logits / temperature, dim=1)
+    divergence = functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
+    soft = divergence * temperature**2  # gradients of softened logits shrink by T^2, eq. 10
+    hard = functional.cross_entropy(student_logits, labels)  # eq. 11
+    return alpha * hard + (1 - alpha) * soft  # eq. 12
+
+
+def alpha_at(schedule: AlphaSchedule, epoch: int, epochs: int) -> float:
+    """Alpha in `epoch` (from 1): alpha += (final - alpha) * e / epochs for e = 1..epoch, so it compounds."""
+    alpha, final = ALPHA_RANGES[schedule]
+    for step in range(1, epoch + 1):
+        alpha += (final - alpha) * step / epochs
+    return alpha

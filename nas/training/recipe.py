@@ -1,0 +1,136 @@
+"""How a phase is trained, as data: the paper's recipes, ours for two CPU cores, and the learning rate's course."""
+
+import math
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Augmentation = Literal["none", "shift", "autoaugment"]
+AlphaSchedule = Literal["paper", "paper-prose"]
+
+
+class Recipe(BaseModel):
+    """One phase. Batches hold `batch_size` images; `warmup_epochs` of linear warm-up count within `epochs`.
+
+    Schedules: `paper-mini` = warm-up, then `learning_rate`, a tenth of it from two thirds of the epochs on;
+    `warmup-cosine` = warm-up, then a cosine to 0; `cosine` = the same without warm-up. Augmentations: `shift` moves an
+    image by up to an eighth of its side, `autoaugment` is the CIFAR-10 policy (Cubuk et al. 2019).
+    `mixup_alpha` 0 turns MixUp off.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int = Field(ge=1)
+    learning_rate: float = Field(gt=0, allow_inf_nan=False)
+    schedule: Literal["paper-mini", "warmup-cosine", "cosine"]
+    warmup_epochs: int = Field(default=0, ge=0)
+    batch_size: int = Field(default=128, ge=2)  # batch norm needs two
+    optimizer: Literal["sgd", "adamw"] = "sgd"  # sgd: with Nesterov momentum
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=1e-4, ge=0, allow_inf_nan=False)
+    augmentation: Augmentation = "none"
+    mixup_alpha: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _check_warmup(self) -> Self:
+        if self.schedule == "cosine" and self.warmup_epochs:
+            raise ValueError(f"warmup_epochs must be 0 with schedule cosine; got {self.warmup_epochs}")
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs must be below epochs ({self.epochs}); got {self.warmup_epochs}")
+        return self
+
+
+class DistillRecipe(Recipe):
+    """A phase with a teacher: temperature T of eq. 9-11 and the course of alpha (see `distillation.alpha_at`)."""
+
+    temperature: float = Field(default=10.0, gt=0, allow_inf_nan=False)
+    alpha_schedule: AlphaSchedule = "paper"
+
+    @model_validator(mode="after")
+    def _check_images_stay(self) -> Self:
+        if self.augmentation != "none" or self.mixup_alpha:
+            raise ValueError(
+                "augmentation and mixup_alpha must be off: the teacher's logits belong to unchanged images"
+            )
+        return self
+
+
+class TeacherSettings(Recipe):
+    """The teacher: where it comes from, its size and its training. `train` = a small ViT trained in the run.
+
+    The images reach it at `image_size` x `image_size` pixels, which `patch_size` must divide; `num_heads` must divide
+    `embed_dim`.
+    """
+
+    source: Literal["train"] = "train"
+    image_size: int = Field(ge=1)
+    patch_size: int = Field(ge=1)
+    embed_dim: int = Field(ge=1)
+    depth: int = Field(ge=1)
+    num_heads: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _check_divisors(self) -> Self:
+        if self.image_size % self.patch_size:
+            raise ValueError(f"patch_size must divide image_size ({self.image_size}); got {self.patch_size}")
+        if self.embed_dim % self.num_heads:
+            raise ValueError(f"num_heads must divide embed_dim ({self.embed_dim}); got {self.num_heads}")
+        return self
+
+
+class TrainingSettings(BaseModel):
+    """Every phase of a run, and its teacher."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mini: Recipe
+    full: Recipe
+    distill: DistillRecipe
+    teacher: TeacherSettings
+
+
+def learning_rate_at(recipe: Recipe, progress_in_epochs: float) -> float:
+    """The learning rate when `progress_in_epochs` of the epochs are done (0 = the very first step)."""
+    peak, warmup = recipe.learning_rate, recipe.warmup_epochs
+    if progress_in_epochs < warmup:
+        return peak * progress_in_epochs / warmup
+    if recipe.schedule == "paper-mini":
+        return peak if progress_in_epochs < recipe.epochs * 2 / 3 else peak * 0.1
+    done = (progress_in_epochs - warmup) / (recipe.epochs - warmup)
+    return peak * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+
+# Method section 5, table; the final 0 of the cosine is ours.
+PAPER_MINI = Recipe(epochs=30, learning_rate=0.5, schedule="paper-mini", warmup_epochs=10, augmentation="autoaugment")
+PAPER_FULL = Recipe(
+    epochs=120,
+    learning_rate=0.5,
+    schedule="warmup-cosine",
+    warmup_epochs=20,
+    augmentation="autoaugment",
+    mixup_alpha=0.2,
+)
+PAPER_DISTILL = DistillRecipe(epochs=50, learning_rate=0.05, schedule="cosine")
+
+QUICK_MINI = Recipe(
+    epochs=8, learning_rate=0.2, schedule="warmup-cosine", warmup_epochs=1, batch_size=64, augmentation="shift"
+)
+QUICK_FULL = Recipe(
+    epochs=24, learning_rate=0.2, schedule="warmup-cosine", warmup_epochs=2, batch_size=64, augmentation="shift"
+)
+QUICK_DISTILL = DistillRecipe(epochs=12, learning_rate=0.05, schedule="cosine", batch_size=64)
+QUICK_TEACHER = TeacherSettings(
+    optimizer="adamw",
+    epochs=40,
+    learning_rate=2e-3,
+    schedule="warmup-cosine",
+    warmup_epochs=4,
+    batch_size=64,
+    weight_decay=0.05,
+    augmentation="shift",
+    image_size=8,
+    patch_size=2,
+    embed_dim=64,
+    depth=4,
+    num_heads=4,
+)

@@ -1,0 +1,34 @@
+"""What a training leaves behind besides weights: its curve and its outcome."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EpochResult:
+    """One finished epoch, counted from 1 of `epochs`.
+
+    `loss` is the mean training loss, `learning_rate` that of the epoch's first step, `validation_accuracy` a fraction
+    after the epoch, `seconds` wall time of the epoch with its validation.
+    """
+
+    epoch: int
+    epochs: int
+    loss: float
+    learning_rate: float
+    validation_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """A phase's outcome. `validation_accuracy` is a fraction, of the weights after the last epoch.
+
+    No epoch is picked by its validation accuracy: the best of many noisy figures flatters the network. `seconds` is
+    the sum over the curve, interrupted parts included. After a loss that was no number, `diverged` is true, the curve
+    ends with the last whole epoch and the accuracy is 0.
+    """
+
+    curve: tuple[EpochResult, ...]
+    validation_accuracy: float
+    seconds: float
+    diverged: bool

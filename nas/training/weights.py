@@ -1,0 +1,35 @@
+"""Weights on disk: safetensors, written whole or not at all."""
+
+import os
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from nas.errors import CheckError
+
+
+def save_weights(network: nn.Module, path: Path) -> None:
+    """Write parameters and batch-norm statistics to `path` (safetensors); the folder must exist."""
+    write_tensors({name: tensor.detach() for name, tensor in network.state_dict().items()}, path)
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Fill `network` from `path`. Raises CheckError for a missing or damaged file, or one of another network."""
+    try:
+        tensors = load_file(path)
+        network.load_state_dict(tensors)
+    except (OSError, SafetensorError) as error:
+        raise CheckError(f"{path}: must hold whole safetensors weights; {error}; train again") from error
+    except RuntimeError as error:  # load_state_dict: names or shapes differ
+        reason = " ".join(str(error).split())[:200]
+        raise CheckError(f"{path}: must hold the weights of this very network; {reason}; train again") from error
+
+
+def write_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write tensors to a safetensors file that appears under its name only when whole."""
+    partial = path.with_name(path.name + ".partial")
+    # safetensors stores plain row-major tensors; channels_last weights are laid out anew
+    save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata)
+    os.replace(partial, path)
