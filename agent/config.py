@@ -17,7 +17,8 @@ from nas.board import Board, find_board
 from nas.cost import Budget
 from nas.errors import SettingError
 from nas.space import SearchSpace
-from nas.training import RECIPES, TrainingSettings
+from nas.training import TrainingSettings
+from nas.training.recipes import RECIPES
 
 
 class DataSettings(BaseModel):

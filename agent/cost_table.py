@@ -15,7 +15,7 @@ KIB = 1024
 
 def print_costs(console: Console, costs: CostReport, violations: Sequence[Violation], budget: Budget) -> None:
     """Print totals against the budget, shares by stage with the peak marked, and what to change."""
-    price, peak = costs.price, costs.peak
+    price = costs.price
     totals = Table(show_header=True)
     for name in ("cost", "value", "limit"):
         totals.add_column(name, justify="left" if name == "cost" else "right")
@@ -31,8 +31,8 @@ def print_costs(console: Console, costs: CostReport, violations: Sequence[Violat
     for name in ("stage", "MACs", "share", "parameters", "largest live KiB", ""):
         stages.add_column(name, justify="left" if name in ("stage", "") else "right")
     for share in costs.stages():
-        mark = "<- peak" if share.stage == peak.stage else ""
-        live = f"{share.peak_live_bytes / KIB:.1f}"
+        mark = "<- peak" if share.holds_peak else ""
+        live = f"{share.live_bytes / KIB:.1f}"
         stages.add_row(str(share.stage), f"{share.macs:,}", f"{share.macs_share:.0%}", f"{share.params:,}", live, mark)
     console.print(stages)
     if not violations:

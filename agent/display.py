@@ -34,9 +34,7 @@ class Display:
 
     def __enter__(self) -> Display:
         if self._console.is_terminal and not self._quiet:
-            self._live = Live(
-                get_renderable=self._render, console=self._console, refresh_per_second=4, transient=True
-            )
+            self._live = Live(get_renderable=self._render, console=self._console, refresh_per_second=4, transient=True)
             self._live.start()
         return self
 

@@ -71,7 +71,9 @@ class Narrator:
         elif tool == "estimate_peak_sram" and "peak_sram_bytes" in artifact:
             self._costs += f", {artifact['peak_sram_bytes'] / KIB:.1f} KiB SRAM"
         elif tool == "mini_train":
-            return [Text.assemble("  trained   ", (plain(data["text"]), "bold"), (f"  ({data['seconds']:.1f} s)", "dim"))]
+            return [
+                Text.assemble("  trained   ", (plain(data["text"]), "bold"), (f"  ({data['seconds']:.1f} s)", "dim"))
+            ]
         return []
 
     def _tell_node_finished(self, data: Mapping[str, Any]) -> list[RenderableType]:
@@ -112,8 +114,10 @@ class Narrator:
 
     def _tell_export(self, update: Mapping[str, Any], seconds: float) -> list[RenderableType]:
         return [
-            Text(f"  exported  {candidate}: verified in TFLM on {found['metrics']['num_test_images']} test images "
-                 f"({seconds:.0f} s)")
+            Text(
+                f"  exported  {candidate}: verified in TFLM on {found['metrics']['num_test_images']} test images "
+                f"({seconds:.0f} s)"
+            )
             for candidate, found in update["outcomes"].items()
         ]
 
@@ -153,10 +157,19 @@ def _phrase_stage(stage: Mapping[str, Any]) -> str:
 
 def build_front_table(front: list[dict[str, Any]]) -> Table:
     """The Pareto front, best accuracy first."""
-    table = Table(title="Pareto front", title_justify="left", caption="validation accuracy of the mini-phase; SRAM = "
-                  "estimated TFLM arena, int8, 32-bit MCU", caption_justify="left")
-    for name, justify in (("candidate", "left"), ("accuracy %", "right"), ("MACs M", "right"), ("parameters", "right"),
-                          ("peak SRAM KiB", "right")):
+    table = Table(
+        title="Pareto front",
+        title_justify="left",
+        caption="validation accuracy of the mini-phase; SRAM = estimated TFLM arena, int8, 32-bit MCU",
+        caption_justify="left",
+    )
+    for name, justify in (
+        ("candidate", "left"),
+        ("accuracy %", "right"),
+        ("MACs M", "right"),
+        ("parameters", "right"),
+        ("peak SRAM KiB", "right"),
+    ):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     for member in front:
         table.add_row(

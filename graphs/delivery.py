@@ -87,8 +87,9 @@ def build_delivery_graph(
 ) -> CompiledStateGraph[DeliveryState, None, DeliveryState, DeliveryState]:
     """The compiled delivery."""
     graph: StateGraph[DeliveryState, None, DeliveryState, DeliveryState] = StateGraph(DeliveryState)
-    for name in ("approve", "train_fully", "distill", "export", "report"):
-        graph.add_node(name, trace_node("delivery", name, getattr(nodes, name), nodes.events))
+    steps = (nodes.approve, nodes.train_fully, nodes.distill, nodes.export, nodes.report)
+    for step in steps:
+        graph.add_node(step.__name__, trace_node("delivery", step, nodes.events))
     graph.add_edge(START, "approve")
     graph.add_conditional_edges("approve", nodes.route_after_approve)
     graph.add_edge("train_fully", "distill")

@@ -192,8 +192,9 @@ def build_design_graph(
 ) -> CompiledStateGraph[DesignState, None, DesignState, DesignState]:
     """The compiled design loop."""
     graph: StateGraph[DesignState, None, DesignState, DesignState] = StateGraph(DesignState)
-    for name in ("propose", "screen", "evaluate", "reflect", "select"):
-        graph.add_node(name, trace_node("design", name, getattr(nodes, name), nodes.events))
+    steps = (nodes.propose, nodes.screen, nodes.evaluate, nodes.reflect, nodes.select)
+    for step in steps:
+        graph.add_node(step.__name__, trace_node("design", step, nodes.events))
     graph.add_edge(START, "propose")
     graph.add_edge("propose", "screen")
     graph.add_conditional_edges("screen", nodes.route_after_screen)

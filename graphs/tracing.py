@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
@@ -17,7 +17,15 @@ from langgraph.errors import GraphBubbleUp
 from nas.errors import ChatModelError
 from nas.events import Event, EventSink
 
-State = TypeVar("State", bound=Mapping[str, Any])
+State_contra = TypeVar("State_contra", contravariant=True)
+
+
+class Node(Protocol[State_contra]):
+    """A graph node: state in, changed keys out."""
+
+    __name__: str
+
+    def __call__(self, state: State_contra) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +44,12 @@ def derive_seed(*parts: object) -> int:
     return int.from_bytes(digest[:4], "big")
 
 
-def trace_node(
-    graph: str, name: str, node: Callable[[State], dict[str, Any]], events: EventSink
-) -> Callable[[State], dict[str, Any]]:
+def trace_node(graph: str, node: Node[State_contra], events: EventSink) -> Node[State_contra]:
     """The node, announcing its start and the state it changed."""
+    name = node.__name__
 
     @functools.wraps(node)
-    def traced(state: State) -> dict[str, Any]:
+    def traced(state: State_contra) -> dict[str, Any]:
         events(Event("node_started", {"graph": graph, "node": name}))
         started = time.monotonic()
         try:

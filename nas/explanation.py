@@ -51,7 +51,7 @@ def _tell_place(trial: Trial, front: Sequence[Trial]) -> str:
 
 def _tell_costs(costs: CostReport, budget: Budget) -> list[str]:
     price, peak = costs.price, costs.peak
-    tensors = ", ".join(f"{tensor.name} {tensor.size_bytes:,} B" for tensor in peak.tensors)
+    tensors = ", ".join(f"{buffer.name} {buffer.num_bytes:,} B" for buffer in peak.live_tensors)
     place = peak.stage if isinstance(peak.stage, str) else f"stage {peak.stage}"
     return [
         f"MACs: {price.macs / 1e6:.2f} M, limits {budget.macs_min / 1e6:g} to {budget.macs_max / 1e6:g} M.",

@@ -93,9 +93,11 @@ class Phases:
         finished = [phase for name in ("distill", "full") if (phase := self._finished(candidate_id, name))]
         usable = [phase for phase in finished if not phase.diverged]
         if not usable:
-            raise CheckError(f"export needs a trained candidate; {candidate_id} has no finished full training; train it")
-        phase = max(usable, key=lambda phase: phase.validation_accuracy).phase
-        return ChosenWeights(self._load(candidate_id, architecture, phase), phase)
+            raise CheckError(
+                f"export needs a trained candidate; {candidate_id} has no finished full training; train it"
+            )
+        chosen = max(usable, key=lambda phase: phase.validation_accuracy).phase
+        return ChosenWeights(self._load(candidate_id, architecture, chosen), chosen)
 
     def forget(self, candidate_id: str, phase: str) -> None:
         """Remove a phase's checkpoints once its outcome is on record elsewhere."""

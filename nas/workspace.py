@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.architecture import Architecture, Task
 from nas.board import Board
-from nas.cost import Budget, CostReport, Violation, find_violations, report
+from nas.cost import Budget, CostReport, Price, Violation, find_violations, report
 from nas.errors import CheckError, SettingError
 from nas.events import Event, EventSink
 from nas.explanation import explain_trial
@@ -152,7 +152,7 @@ class Workspace:
         if trial.state != "proposed":
             return trial
         assessment = self.assess(candidate_id)
-        priced = replace(trial, costs=assessment.report.price.to_dict())
+        priced = replace(trial, costs=_plain_costs(assessment.report.price))
         if assessment.violations:
             violations = tuple(violation.to_dict() for violation in assessment.violations)
             reason = " ".join(violation.sentence() for violation in assessment.violations)
@@ -253,6 +253,20 @@ class Workspace:
             events=self._events,
         )
         return {"weights_of_phase": chosen.phase} | delivery.metrics
+
+
+def _plain_costs(price: Price) -> dict[str, int]:
+    """The prices a trial keeps, by name."""
+    return {
+        "macs": price.macs,
+        "params": price.params,
+        "head_bytes": price.head_bytes,
+        "tail_bytes": price.tail_bytes,
+        "total_bytes": price.total_bytes,
+        "host_total_bytes": price.host_total_bytes,
+        "tflite_bytes": price.tflite_bytes,
+        "flash_bytes": price.flash_bytes,
+    }
 
 
 def _architecture(trial: Trial) -> Architecture:

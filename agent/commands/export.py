@@ -16,7 +16,9 @@ def export(
         str | None, typer.Option(help="A trained candidate; default: the front's most accurate.", metavar="ID")
     ] = None,
     board: Annotated[str | None, typer.Option(help="Check against this board instead.", metavar="NAME")] = None,
-    out: Annotated[Path | None, typer.Option(help="Delivery folder; default: in the run folder.", metavar="DIR")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Delivery folder; default: in the run folder.", metavar="DIR")
+    ] = None,
     runs: RunsOption = "runs",
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -41,8 +43,10 @@ def export(
         workspace.require_fit(chosen)
         outcome = {"full": workspace.train_fully(chosen), "distill": workspace.distill(chosen)}
         metrics = workspace.export(chosen, folder=out)
-    figures = {name: {"validation_accuracy": phase.validation_accuracy, "teacher_accuracy": phase.teacher_accuracy}
-               for name, phase in outcome.items()}
+    figures = {
+        name: {"validation_accuracy": phase.validation_accuracy, "teacher_accuracy": phase.teacher_accuracy}
+        for name, phase in outcome.items()
+    }
     if json:
         print_json({"candidate": chosen, "folder": str(out or store.delivery_folder(chosen)), "metrics": metrics})
     elif not quiet:

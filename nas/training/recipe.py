@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Augmentation = Literal["none", "shift", "autoaugment"]
+Augmentation = Literal["none", "shift", "affine", "autoaugment"]
 AlphaSchedule = Literal["paper", "paper-prose"]
 
 
@@ -14,7 +14,8 @@ class Recipe(BaseModel):
 
     Schedules: `paper-mini` = warm-up, then `learning_rate`, a tenth of it from two thirds of the epochs on;
     `warmup-cosine` = warm-up, then a cosine to 0; `cosine` = the same without warm-up. Augmentations: `shift` moves an
-    image by up to an eighth of its side, `autoaugment` is the CIFAR-10 policy (Cubuk et al. 2019).
+    image by up to a sixteenth of its side, `affine` also turns (10 degrees) and zooms (a tenth) it, `autoaugment` is
+    the CIFAR-10 policy (Cubuk et al. 2019).
     `mixup_alpha` 0 turns MixUp off.
     """
 

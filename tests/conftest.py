@@ -1,0 +1,93 @@
+"""Fixtures shared by all tests: a small search on real digits, cheap enough to train in a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from nas.architecture import Task
+from nas.board import find_board
+from nas.cost import Budget
+from nas.datasets import load_dataset
+from nas.events import Event
+from nas.space import SearchSpace
+from nas.store import RunStore
+from nas.training import DistillRecipe, Recipe, TeacherSettings, TrainingSettings
+from nas.workspace import Workspace
+
+SPACE = SearchSpace(num_stages=3)
+TASK = Task(16, 16, 1, 10)
+BUDGET = Budget(macs_min=50_000, macs_max=2_000_000, peak_sram_bytes=65_536, flash_bytes=524_288)
+
+
+def make_stage(**fields: object) -> dict[str, object]:
+    """A cheap stage with some fields changed."""
+    stage: dict[str, object] = {
+        "block": "DWSepConv",
+        "out_channels": 16,
+        "kernel_size": 3,
+        "stride": 1,
+        "expansion": 3,
+        "se_ratio": 0,
+        "skip": False,
+        "activation": "relu6",
+        "num_blocks": 1,
+    }
+    return stage | fields
+
+
+def make_stages(first: dict[str, object] | None = None) -> list[dict[str, object]]:
+    """Three stages that keep every limit of BUDGET at TASK."""
+    return [make_stage(**(first or {})), make_stage(stride=2, out_channels=24), make_stage(out_channels=32)]
+
+
+@pytest.fixture
+def tiny_training() -> TrainingSettings:
+    one = {"epochs": 1, "learning_rate": 0.05, "schedule": "cosine"}
+    return TrainingSettings(
+        mini=Recipe.model_validate(one),
+        full=Recipe.model_validate(one),
+        distill=DistillRecipe.model_validate(one),
+        teacher=TeacherSettings.model_validate(
+            one | {"image_size": 8, "patch_size": 4, "embed_dim": 16, "depth": 1, "num_heads": 2}
+        ),
+    )
+
+
+@pytest.fixture
+def events() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def open_workspace(
+    tmp_path: Path, tiny_training: TrainingSettings, events: list[Event]
+) -> Iterator[Callable[..., Workspace]]:
+    """Open (or open again) the workspace of the one run in `tmp_path`."""
+    stores: list[RunStore] = []
+
+    def open_one(budget: Budget = BUDGET) -> Workspace:
+        while stores:
+            stores.pop().close()
+        exists = (tmp_path / "one" / "config.json").exists()
+        store = RunStore.open(tmp_path, "one") if exists else RunStore.create(tmp_path, "one", {})
+        if exists:
+            store.lock()
+        stores.append(store)
+        return Workspace(
+            store=store,
+            space=SPACE,
+            task=TASK,
+            budget=budget,
+            board=find_board("nrf52840"),
+            training=tiny_training,
+            load_data=lambda: load_dataset("digits", validation_fraction=0.2, seed=0),
+            seed=0,
+            events=events.append,
+        )
+
+    yield open_one
+    for store in stores:
+        store.close()

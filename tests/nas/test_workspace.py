@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from conftest import BUDGET, make_stages
+
+from nas.errors import CheckError, SettingError
+from nas.space import Edit
+from nas.workspace import Workspace
+
+Open = Callable[..., Workspace]
+
+
+def propose(workspace: Workspace, number: int, **first: object) -> str:
+    workspace.open_proposal(number)
+    return workspace.propose({"stages": make_stages(first)}).id
+
+
+def test_a_legal_candidate_is_trained_and_recorded_once(open_workspace: Open) -> None:
+    workspace = open_workspace()
+    candidate = propose(workspace, 1)
+    trained = workspace.mini_train(candidate)
+    assert trained.state == "trained"
+    assert trained.validation_accuracy is not None
+    assert len(trained.curve) == 1
+    assert workspace.mini_train(candidate) == trained
+    assert workspace.store.load_trials() == [trained]
+    assert not workspace.store.training_folder(candidate, "mini").exists()
+
+
+def test_an_equal_network_is_a_duplicate_that_names_the_earlier_candidate(open_workspace: Open) -> None:
+    workspace = open_workspace()
+    propose(workspace, 1)
+    workspace.judge("c001")
+    workspace.open_proposal(2)
+    again = workspace.propose({"stages": make_stages({"expansion": 6})})  # a DWSepConv stage has no expansion
+    assert again.state == "duplicate"
+    assert "c001" in again.reason
+
+
+def test_a_proposal_outside_the_space_is_recorded_as_invalid_with_the_rule(open_workspace: Open) -> None:
+    workspace = open_workspace()
+    workspace.open_proposal(1)
+    trial = workspace.propose({"stages": make_stages({"kernel_size": 4})})
+    assert trial.state == "invalid"
+    assert "stage 1: kernel_size must be one of 3, 5, 7; got 4" in trial.reason
+    assert workspace.store.load_trials() == [trial]
+
+
+def test_a_candidate_over_the_limit_is_rejected_with_cause_and_cheapest_edits(open_workspace: Open) -> None:
+    workspace = open_workspace(BUDGET.model_copy(update={"macs_max": 150_000}))
+    trial = workspace.judge(propose(workspace, 1, out_channels=64))
+    assert trial.state == "rejected"
+    assert trial.violations[0]["constraint"] == "macs"
+    assert trial.violations[0]["cheapest_edits"]
+    with pytest.raises(SettingError, match="was rejected"):
+        workspace.mini_train(trial.id)
+
+
+def test_an_edit_keeps_its_parent_and_its_edits(open_workspace: Open) -> None:
+    workspace = open_workspace()
+    propose(workspace, 1)
+    workspace.open_proposal(2)
+    child = workspace.edit("c001", [Edit(1, "kernel_size", 5), Edit(3, "out_channels", 48)])
+    assert child.parent == "c001"
+    assert child.architecture
+    assert [stage.kernel_size for stage in child.architecture.stages] == [5, 3, 3]
+    assert child.architecture.stages[2].out_channels == 48
+
+
+def test_a_step_repeated_after_an_interruption_gives_the_same_trial(open_workspace: Open) -> None:
+    workspace = open_workspace()
+    propose(workspace, 1)
+    pending = workspace.judge("c001").to_dict()
+    again = open_workspace()  # the process died before the candidate was trained
+    again.open_proposal(1, pending=pending)
+    trained = again.mini_train("c001")
+    third = open_workspace()  # and once more after it was
+    third.open_proposal(1, pending=pending)
+    assert third.propose({"stages": make_stages()}) == trained
+    assert third.mini_train("c001") == trained
+    assert len(third.store.load_trials()) == 1
+
+
+def test_an_unknown_candidate_is_refused_by_naming_the_known_ones(open_workspace: Open) -> None:
+    workspace = open_workspace()
+    propose(workspace, 1)
+    with pytest.raises(SettingError, match="got 'c999'; known: c001"):
+        workspace.assess("c999")
+
+
+def test_parents_are_members_of_the_front_and_depend_on_the_seed_alone(open_workspace: Open) -> None:
+    workspace = open_workspace()
+    assert workspace.pick_parent(1) is None
+    workspace.mini_train(propose(workspace, 1))
+    workspace.mini_train(propose(workspace, 2, kernel_size=5))
+    front = {member.id for member in workspace.front().members}
+    picked = [workspace.pick_parent(number) for number in range(3, 20)]
+    assert {parent.id for parent in picked if parent} <= front
+    assert picked == [open_workspace().pick_parent(number) for number in range(3, 20)]
+
+
+def test_what_does_not_fit_is_refused_with_figures(open_workspace: Open) -> None:
+    workspace = open_workspace(BUDGET.model_copy(update={"peak_sram_bytes": 4096}))
+    propose(workspace, 1)
+    with pytest.raises(CheckError, match="does not fit nrf52840"):
+        workspace.require_fit("c001")
