@@ -21,6 +21,7 @@ class Narrator:
     def __init__(self) -> None:
         self._costs = ""
         self._candidate = ""
+        self._violations: list[str] = []
 
     def tell(self, event: Event) -> list[RenderableType]:
         """The lines an event is worth, often none."""
@@ -47,7 +48,7 @@ class Narrator:
         ]
 
     def _tell_llm_answered(self, data: Mapping[str, Any]) -> list[RenderableType]:
-        self._costs = ""
+        self._costs, self._candidate, self._violations = "", "", []
         calls = data["tool_calls"]
         if not calls:
             return [Text.assemble("  designer  ", ("no tool call: ", "red"), plain(data["content"])[:160])]
@@ -66,9 +67,12 @@ class Narrator:
         tool = data["tool"]
         if tool in ("propose_architecture", "edit_architecture"):
             self._candidate = artifact.get("candidate") or ""
+            self._violations = []
         elif tool == "estimate_macs" and "macs" in artifact:
+            self._violations += [_phrase_violation(violation) for violation in artifact["violations"]]
             self._costs = f"{artifact['macs'] / 1e6:.2f} M MACs, {artifact['params']:,} parameters"
         elif tool == "estimate_peak_sram" and "peak_sram_bytes" in artifact:
+            self._violations += [_phrase_violation(violation) for violation in artifact["violations"]]
             self._costs += f", {artifact['peak_sram_bytes'] / KIB:.1f} KiB SRAM"
         elif tool == "mini_train":
             return [
@@ -83,8 +87,8 @@ class Narrator:
     def _tell_screen(self, update: Mapping[str, Any], _seconds: float) -> list[RenderableType]:
         if update.get("candidate"):
             return [Text.assemble("  screened  ", (f"{update['candidate']['id']} legal", "green"), f": {self._costs}")]
-        reason = plain(update["rejections"][-1]) if update.get("rejections") else "rejected"
-        return [Text.assemble("  screened  ", (reason, "yellow"))]
+        reason = "; ".join(self._violations) or (update.get("rejections") or ["rejected"])[-1]
+        return [Text.assemble("  screened  ", (plain(f"{self._candidate} rejected: {reason}".strip()), "yellow"))]
 
     def _tell_reflect(self, update: Mapping[str, Any], _seconds: float) -> list[RenderableType]:
         members = ", ".join(member["id"] for member in update["front"])
@@ -132,6 +136,16 @@ class Narrator:
             lines += [Text(""), build_delivery_table(candidate, outcome)]
             lines.append(Text.assemble("delivered to ", (f"{data['folder']}/delivery/{candidate}", "bold")))
         return lines
+
+
+def _phrase_violation(violation: Mapping[str, Any]) -> str:
+    value, limit = violation["value"], violation["limit"]
+    sign = ">" if value > limit else "<"
+    if violation["unit"] == "bytes":
+        figures = f"{violation['constraint']} {value / KIB:.1f} KiB {sign} {limit / KIB:g} KiB"
+    else:
+        figures = f"{violation['constraint']} {value / 1e6:.2f} M {sign} {limit / 1e6:g} M"
+    return figures
 
 
 def _phrase_call(call: Mapping[str, Any]) -> str:

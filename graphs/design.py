@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
 from langchain_core.language_models import BaseChatModel
@@ -113,7 +113,7 @@ class DesignNodes:
             num_trained=state["num_trained"],
             num_rejected=sum(trial.state in ("invalid", "duplicate", "rejected") for trial in trials),
             front=state["front"][:8],
-            trends=asdict(trends) if trends else None,
+            trends=trends,
             suggestions=suggest(trends, trials, workspace.budget),
             rejections=state["rejections"],
             parent={"id": parent.id, "stages": described} if parent else None,

@@ -62,7 +62,7 @@ class Trends:
     macs: tuple[int, int, int]
     params: tuple[int, int, int]
     peak_sram_bytes: tuple[int, int, int]
-    values: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]  # field -> (value, stages that use it), most used first
+    field_values: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]  # field -> (value, stages that use it), most used first
 
 
 def find_trends(front: Sequence[Trial]) -> Trends | None:
@@ -81,7 +81,7 @@ def find_trends(front: Sequence[Trial]) -> Trends | None:
         macs=_spread([_objectives(trial)[1] for trial in front]),
         params=_spread([_objectives(trial)[2] for trial in front]),
         peak_sram_bytes=_spread([(trial.costs or {})["total_bytes"] for trial in front]),
-        values=tuple(values),
+        field_values=tuple(values),
     )
 
 

@@ -28,7 +28,7 @@ def suggest(trends: Trends | None, trials: Sequence[Trial], budget: Budget) -> t
         found.append(f"MACs average {mean / 1e6:.2f}M: try narrower early stages or stride 2 earlier.")
     else:
         found.append(f"MACs average {mean / 1e6:.2f}M of {budget.macs_max / 1e6:g}M: there is room for wider stages.")
-    for field, counts in trends.values:
+    for field, counts in trends.field_values:
         total = sum(count for _, count in counts)
         if total and counts[0][1] / total >= _NARROW_SHARE and field in ("block", "kernel_size", "activation"):
             found.append(f"{counts[0][0]} is the {field} of {counts[0][1]} of {total} stages: try another.")

@@ -155,7 +155,9 @@ class Workspace:
         priced = replace(trial, costs=_plain_costs(assessment.report.price))
         if assessment.violations:
             violations = tuple(violation.to_dict() for violation in assessment.violations)
-            reason = " ".join(violation.sentence() for violation in assessment.violations)
+            # the cheapest edits cure every violation at once: telling them once is enough
+            told = enumerate(assessment.violations)
+            reason = " ".join(violation.sentence(with_edits=index == 0) for index, violation in told)
             return self._settle(replace(priced, state="rejected", violations=violations, reason=reason))
         self._trials[trial.id] = priced
         return priced

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
 from langchain_core.tools import StructuredTool
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
 from nas.errors import SettingError
 from nas.schema import MAX_EDITS, MIN_EDITS, edits_schema
@@ -28,14 +28,12 @@ def build_edit_architecture(workspace: Workspace, parent: Trial) -> StructuredTo
     """The tool `edit_architecture` narrowed to one parent: its schema holds only edits that change something."""
     if parent.architecture is None:
         raise SettingError(f"edit_architecture needs a candidate with an architecture; {parent.id} has none")
-    schema: dict[str, Any] = edits_schema(workspace.space, parent.architecture)
+    edits_type = Annotated[list[EditArguments], WithJsonSchema(edits_schema(workspace.space, parent.architecture))]
+    id_type = Annotated[str, WithJsonSchema({"const": parent.id})]
     arguments = create_model(
         "EditArchitecture",
-        candidate_id=(str, Field(description="the candidate to start from", json_schema_extra={"const": parent.id})),
-        edits=(
-            list[EditArguments],
-            Field(min_length=MIN_EDITS, max_length=MAX_EDITS, json_schema_extra=schema),
-        ),
+        candidate_id=(id_type, Field(description="the candidate to start from")),
+        edits=(edits_type, Field(min_length=MIN_EDITS, max_length=MAX_EDITS)),
     )
 
     def edit_architecture(candidate_id: str, edits: list[EditArguments]) -> Answer:

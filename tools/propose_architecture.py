@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from langchain_core.tools import StructuredTool
-from pydantic import Field, create_model
+from pydantic import Field, WithJsonSchema, create_model
 
 from nas.schema import whole_design_schema
 from nas.trial import Trial
@@ -16,11 +16,8 @@ from tools.answers import Answer, answer_tool
 def build_propose_architecture(workspace: Workspace) -> StructuredTool:
     """The tool `propose_architecture`, whose argument schema is the run's search space."""
     # The values are checked by the space, whose violations name stage and rule; the schema is for grammar and prompt.
-    extra: dict[str, Any] = whole_design_schema(workspace.space)
-    arguments = create_model(
-        "ProposeArchitecture",
-        stages=(list[Any], Field(description="the stages from input to output", json_schema_extra=extra)),
-    )
+    stages_type = Annotated[list[Any], WithJsonSchema(whole_design_schema(workspace.space))]
+    arguments = create_model("ProposeArchitecture", stages=(stages_type, Field(description="from input to output")))
 
     def propose_architecture(stages: list[Any]) -> Answer:
         """Propose a whole architecture. Returns its candidate id, or the reason why it is not a candidate."""

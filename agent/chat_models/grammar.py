@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from agent.chat_models.repeats import forbid_repeats
 from nas.errors import ChatModelError, SettingError
 
 if TYPE_CHECKING:
@@ -57,44 +59,81 @@ def tool_call_grammar(tools: Sequence[OfferedTool]) -> str:
     return "\n".join(rules)
 
 
-def match_tool_calls(tokenizer: LLTokenizer, tools: Sequence[OfferedTool]) -> LLMatcher:
-    """A matcher at the start of a call of one of `tools`; raises SettingError for a schema it cannot express."""
+class CallMatcher:
+    """What may be written next of one call of `tools`: their schemas, without repeats in lists of alternatives."""
+
+    def __init__(self, tokenizer: LLTokenizer, tools: Sequence[OfferedTool]) -> None:
+        """Raise SettingError when a schema cannot be expressed as a grammar."""
+        self._tokenizer = tokenizer
+        self._tools = tuple(tools)
+        self._matcher = _compile(tokenizer, self._tools)
+        self._narrowed: dict[str, Any] = {}
+        self.written: list[int] = []
+
+    def is_complete(self) -> bool:
+        """Whether nothing can follow."""
+        return bool(self._matcher.is_stopped())
+
+    def allowed(self) -> tuple[list[int], NDArray[np.int64]]:
+        """The tokens that must come next, or, when there are none, the ids to choose from (ascending)."""
+        forced = list(self._matcher.compute_ff_tokens())
+        if forced:
+            return forced, np.empty(0, dtype=np.int64)
+        bits = np.unpackbits(np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8), bitorder="little")
+        choices = np.flatnonzero(bits)
+        return ([int(choices[0])], choices) if len(choices) == 1 else ([], choices)
+
+    def take(self, tokens: Sequence[int]) -> None:
+        """Go on after `tokens`, which `allowed` gave."""
+        self.written += tokens
+        if not self._matcher.consume_tokens(list(tokens)):
+            raise RuntimeError(f"the grammar refused its own tokens: {self._matcher.get_error()}")
+        self._narrow()
+
+    def text(self) -> str:
+        """What is written, without special tokens."""
+        plain = [token for token in self.written if not self._tokenizer.is_special_token(token)]
+        return str(self._tokenizer.decode_str(plain))
+
+    def _narrow(self) -> None:
+        text = self.text()
+        named = next((tool for tool in self._tools if text.startswith(_head(tool.name))), None)
+        if named is None:
+            return
+        parameters = forbid_repeats(named.parameters, text[len(_head(named.name)) :])
+        if parameters in (named.parameters, self._narrowed):
+            return
+        self._narrowed = parameters
+        self._matcher = _compile(self._tokenizer, [replace(named, parameters=parameters)])
+        if not self._matcher.consume_tokens(self.written):
+            raise RuntimeError(f"the narrowed grammar refused what is written: {self._matcher.get_error()}")
+
+
+def write_call(matcher: CallMatcher, writer: Writer, *, max_tokens: int) -> dict[str, Any]:
+    """The call {"name", "arguments"} that `writer` writes.
+
+    Jump-forward: what the grammar forces is appended as it stands, and the writer chooses only where there are
+    alternatives. Raises ChatModelError when the call is not complete after `max_tokens`.
+    """
+    while not matcher.is_complete():
+        forced, choices = matcher.allowed()
+        if forced:
+            writer.append(forced)
+        else:
+            forced = [writer.choose(choices)]
+        matcher.take(forced)
+        if len(matcher.written) > max_tokens:
+            raise ChatModelError(f"a tool call must be complete within max_tokens = {max_tokens}; raise that setting")
+    call: dict[str, Any] = json.loads(matcher.text())
+    return call
+
+
+def _compile(tokenizer: LLTokenizer, tools: Sequence[OfferedTool]) -> LLMatcher:
     from llguidance import LLMatcher
 
     matcher = LLMatcher(tokenizer, LLMatcher.grammar_from_lark(tool_call_grammar(tools)), log_level=0)
     if matcher.is_error():
         names = ", ".join(tool.name for tool in tools)
-        reason = str(matcher.get_error()).splitlines()[0]
+        reason = str(matcher.get_error()).partition("\n")[0]
         raise SettingError(f"the arguments of {names} must have a schema a grammar can express: {reason}")
     return matcher
-
-
-def write_under(matcher: LLMatcher, writer: Writer, *, max_tokens: int) -> list[int]:
-    """The tokens written until the grammar is complete.
-
-    Jump-forward: what the grammar forces is appended as it stands, and the writer chooses only where there are
-    alternatives. Raises ChatModelError when the text is not complete after `max_tokens`.
-    """
-    written: list[int] = []
-    while not matcher.is_stopped():
-        forced = list(matcher.compute_ff_tokens())
-        if not forced:
-            allowed = _allowed_tokens(matcher)
-            forced = [int(allowed[0])] if len(allowed) == 1 else []
-        if forced:
-            writer.append(forced)
-        else:
-            forced = [writer.choose(allowed)]
-        written += forced
-        matcher.consume_tokens(forced)
-        if len(written) > max_tokens:
-            raise ChatModelError(f"a tool call must be complete within max_tokens = {max_tokens}; raise that setting")
-    if matcher.is_error():  # never caused by settings or by the model: its tokens come from the mask
-        raise RuntimeError(f"the grammar refused its own token: {matcher.get_error()}")
-    return written
-
-
-def _allowed_tokens(matcher: LLMatcher) -> NDArray[np.int64]:
-    """Ids of the tokens the grammar accepts next, ascending."""
-    bits = np.unpackbits(np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8), bitorder="little")
-    return np.flatnonzero(bits)

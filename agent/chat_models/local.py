@@ -16,10 +16,11 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import tool_call
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import PrivateAttr
+from typing_extensions import override
 
 from agent.chat_models.chat_text import write_turns
 from agent.chat_models.engine import CausalEngine, Continuation, DrawSettings
-from agent.chat_models.grammar import match_tool_calls, wrap_tokenizer, write_under
+from agent.chat_models.grammar import CallMatcher, wrap_tokenizer, write_call
 from agent.chat_models.sampling import seeded
 from agent.chat_models.settings import ChatModelSettings
 from agent.chat_models.tool_calling import OfferedTool, ToolCallingChatModel, offer_tools
@@ -40,10 +41,12 @@ class LocalChatModel(ToolCallingChatModel):
     _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
 
     @property
+    @override
     def _llm_type(self) -> str:
         return "kilosmith-local"
 
     @property
+    @override
     def _identifying_params(self) -> dict[str, Any]:
         return {"model_name": self.model_name, **self.settings.model_dump()}
 
@@ -51,6 +54,7 @@ class LocalChatModel(ToolCallingChatModel):
     def _grammar_tokenizer(self) -> Any:
         return wrap_tokenizer(self.engine.tokenizer, self.engine.num_tokens)
 
+    @override
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -80,7 +84,7 @@ class LocalChatModel(ToolCallingChatModel):
             "model_name": self.model_name,
             "model_calls": writer.model_calls,
             "seconds": round(seconds, 3),
-            "cached_prompt_tokens": writer.cached_prompt_tokens,
+            "cached_prompt_tokens": min(writer.cached_prompt_tokens, len(prompt)),
         }
         return ChatResult(generations=[ChatGeneration(message=message)])
 
@@ -103,16 +107,12 @@ class LocalChatModel(ToolCallingChatModel):
     def _write_call(
         self, writer: Continuation, offered: Sequence[OfferedTool], prompt: list[int]
     ) -> tuple[AIMessage, int]:
-        matcher = match_tool_calls(self._grammar_tokenizer, offered)
-        written = write_under(matcher, writer, max_tokens=self.settings.max_tokens)
-        text = self._grammar_tokenizer.decode_str(
-            [token for token in written if token not in self.engine.stop_tokens()]
-        )
-        call = json.loads(text)
+        matcher = CallMatcher(self._grammar_tokenizer, offered)
+        call = write_call(matcher, writer, max_tokens=self.settings.max_tokens)
         # the id is a function of what was asked and answered: a repeated run must repeat its records
-        digest = hashlib.sha256(json.dumps([prompt, text]).encode()).hexdigest()
+        digest = hashlib.sha256(json.dumps([prompt, matcher.written]).encode()).hexdigest()
         made = tool_call(name=call["name"], args=call["arguments"], id=f"call_{digest[:16]}")
-        return AIMessage(content="", tool_calls=[made]), len(written)
+        return AIMessage(content="", tool_calls=[made]), len(matcher.written)
 
     def _write_text(self, writer: Continuation, stop: list[str]) -> tuple[AIMessage, int]:
         written: list[int] = []

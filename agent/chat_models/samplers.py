@@ -12,6 +12,7 @@ from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.tool import tool_call
 from langchain_core.outputs import ChatGeneration, ChatResult
+from typing_extensions import override
 
 from agent.chat_models.sampling import seeded
 from agent.chat_models.tool_calling import ToolCallingChatModel, offer_tools
@@ -28,9 +29,11 @@ class SchemaSampler(ToolCallingChatModel):
     model_name: str = "random"
 
     @property
+    @override
     def _llm_type(self) -> str:
         return "kilosmith-sampler"
 
+    @override
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -72,11 +75,13 @@ def _draw(schema: Mapping[str, Any], rng: random.Random, root: Mapping[str, Any]
         return rng.choice(schema["enum"])
     if variants := schema.get("anyOf") or schema.get("oneOf"):
         return _draw(rng.choice(variants), rng, root)
+    return _draw_typed(schema, rng, root)
+
+
+def _draw_typed(schema: Mapping[str, Any], rng: random.Random, root: Mapping[str, Any]) -> Any:
     match schema.get("type"):
         case "boolean":
             return rng.choice((False, True))
-        case "null":
-            return None
         case "integer" if "minimum" in schema and "maximum" in schema:
             return rng.randint(schema["minimum"], schema["maximum"])
         case "object":

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    import random
-
     from numpy.typing import NDArray
 
 
 def seeded(seed: int, call_seed: int) -> random.Random:
     """The generator of one call's draws: a function of the two seeds, the same on every machine and Python."""
-    import random
-
-    return random.Random(f"{seed}/{call_seed}")  # noqa: S311  (draws for a search, nothing secret)
+    return random.Random(f"{seed}/{call_seed}")
 
 
 def draw_index(logits: NDArray[np.float64], rng: random.Random, *, temperature: float, min_p: float) -> int:

@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.tool import tool_call
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import BaseModel, ConfigDict, PrivateAttr, TypeAdapter, ValidationError, model_validator
+from typing_extensions import override
 
 from agent.chat_models.tool_calling import ToolCallingChatModel
 from nas.errors import ChatModelError, SettingError
@@ -55,9 +56,11 @@ class ScriptedChatModel(ToolCallingChatModel):
     _next: int = PrivateAttr(default=0)
 
     @property
+    @override
     def _llm_type(self) -> str:
         return "kilosmith-scripted"
 
+    @override
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -79,9 +82,7 @@ class ScriptedChatModel(ToolCallingChatModel):
             tool_call(name=call.name, args=call.args, id=f"call_{position}_{number}")
             for number, call in enumerate(answer.tool_calls)
         ]
-        message = AIMessage(
-            content=answer.content, tool_calls=calls, response_metadata={"model_name": self.model_name}
-        )
+        message = AIMessage(content=answer.content, tool_calls=calls, response_metadata={"model_name": self.model_name})
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 

@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from typing_extensions import override
 
 from nas.errors import SettingError
 
@@ -29,6 +30,7 @@ class OfferedTool:
 class ToolCallingChatModel(BaseChatModel):
     """A chat model whose answer, once tools are bound, is a call of one of them."""
 
+    @override
     def bind_tools(
         self,
         tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],

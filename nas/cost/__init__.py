@@ -1,19 +1,32 @@
 """What an architecture costs on a microcontroller, before a second of training; no torch, no tensorflow."""
 
 from nas.cost.budget import Budget
+from nas.cost.constraints import Violation, find_violations, spell_quantity
+from nas.cost.edits import Change, EditSuggestion, find_edits
+from nas.cost.feasible import sample_feasible
+from nas.cost.legality import Constraint, is_legal
 from nas.cost.operators import Operator, OperatorList, Tensor, lower
 from nas.cost.report import CostReport, Peak, Price, StageShare, price, report
 
 __all__ = [
     "Budget",
+    "Change",
+    "Constraint",
     "CostReport",
+    "EditSuggestion",
     "Operator",
     "OperatorList",
     "Peak",
     "Price",
     "StageShare",
     "Tensor",
+    "Violation",
+    "find_edits",
+    "find_violations",
+    "is_legal",
     "lower",
     "price",
     "report",
+    "sample_feasible",
+    "spell_quantity",
 ]

@@ -10,9 +10,9 @@ from nas.board import Board
 
 
 class Budget(BaseModel):
-    """Limits, all inclusive. `macs_soft`: MACs guide the search instead of screening candidates (the paper's ablation).
+    """Limits, all inclusive. `macs_soft`: MACs guide the search but screen no candidate (the paper's ablation).
 
-    `peak_sram_bytes` bounds the whole TFLM arena on the 32-bit MCU, `flash_bytes` the model file with the runtime's code.
+    `peak_sram_bytes` bounds the whole TFLM arena on the 32-bit MCU, `flash_bytes` the file with the runtime's code.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,8 +1,8 @@
 """TFLM's greedy memory planner: where each buffer lies in the arena, and the head that results, to the byte.
 
-Rules (tensorflow/lite/micro/memory_planner/greedy_memory_planner.cc): sizes are rounded up to 16 bytes; buffers are placed
-by size, descending, and among equal sizes the later-created first; each goes into the first gap, by offset, between
-the already placed buffers whose lifetimes overlap its own. Scratch buffers are created after all tensors.
+Rules (tensorflow/lite/micro/memory_planner/greedy_memory_planner.cc): sizes are rounded up to 16 bytes; buffers are
+placed by size, descending, and among equal sizes the later-created first; each goes into the first gap, by offset,
+between the already placed buffers whose lifetimes overlap its own. Scratch buffers are created after all tensors.
 """
 
 from __future__ import annotations
@@ -94,17 +94,19 @@ def place_buffers(sizes: Sequence[int], firsts: Sequence[int], lasts: Sequence[i
     """Offsets of buffers of `sizes` (multiples of 16) live over operators `firsts` to `lasts`, in creation order."""
     placed: list[list[tuple[int, int]]] = [[] for _ in range(max(lasts) + 1)]  # (offset, end) alive at each operator
     offsets = [0] * len(sizes)
-    # ascending and stable, then read backwards: by size descending, the later-created first among equals
-    for index in reversed(sorted(range(len(sizes)), key=sizes.__getitem__)):
-        size, lifetime = sizes[index], range(firsts[index], lasts[index] + 1)
-        neighbours = [span for operator in lifetime for span in placed[operator]]
+    # the sort is stable: among equal sizes the later-created stays first
+    for index in sorted(range(len(sizes) - 1, -1, -1), key=sizes.__getitem__, reverse=True):
+        size, alive = sizes[index], placed[firsts[index] : lasts[index] + 1]
+        # only buffers alive at the same time can be in the way: checking every pair would be ten times slower
+        neighbours = alive[0] + alive[-1] if len(alive) < 3 else [span for spans in alive for span in spans]
         neighbours.sort()
         offset = 0
         for start, end in neighbours:
             if start - offset >= size:
                 break
-            offset = max(offset, end)
+            if end > offset:  # noqa: PLR1730 - a call of max() here would cost a tenth of all pricing time
+                offset = end
         offsets[index] = offset
-        for operator in lifetime:
-            placed[operator].append((offset, offset + size))
+        for spans in alive:
+            spans.append((offset, offset + size))
     return offsets

@@ -7,10 +7,10 @@ A block is described once, as `Step`s (`block_steps`). `lower` strings them toge
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from math import prod
 from typing import Literal, NamedTuple, TypeAlias
 
-from nas.architecture import ActivationKind, Architecture, BlockKind, BlockPlan, Task, plan_blocks, same_output
+from nas.architecture import ActivationKind, Architecture, BlockPlan, Task, plan_blocks, same_output
 
 OperatorKind: TypeAlias = Literal[
     "CONV_2D", "DEPTHWISE_CONV_2D", "LEAKY_RELU", "LOGISTIC", "MUL", "MEAN", "ADD", "FULLY_CONNECTED"
@@ -46,10 +46,7 @@ class Step(NamedTuple):
     @property
     def output_bytes(self) -> int:
         """Bytes of the int8 output tensor."""
-        size = 1
-        for length in self.shape:
-            size *= length
-        return size
+        return prod(self.shape)
 
     @property
     def scratch(self) -> tuple[int, ...]:
@@ -111,47 +108,21 @@ def _append_gate(steps: list[Step], se_channels: int) -> None:
     steps.append(Step("MUL", "se_scale", (source, source + 4), shape))
 
 
-@lru_cache(maxsize=1 << 13)
-def _block_steps(
-    kind: BlockKind,
-    in_channels: int,
-    hidden_channels: int,
-    out_channels: int,
-    kernel_size: int,
-    se_channels: int,
-    residual: bool,
-    activation: ActivationKind,
-    in_size: tuple[int, int],
-    out_size: tuple[int, int],
-) -> tuple[Step, ...]:
-    steps: list[Step] = []
-    if kind == "MBConv":
-        steps.append(_convolution("expand", 0, 1, in_channels, (*in_size, hidden_channels)))
-        _append_activation(steps, activation, "expand")
-    steps.append(_depthwise(len(steps), kernel_size, (*out_size, hidden_channels)))
-    _append_activation(steps, activation, "depthwise")
-    if se_channels:
-        _append_gate(steps, se_channels)
-    steps.append(_convolution("project", len(steps), 1, hidden_channels, (*out_size, out_channels)))
-    if residual:
-        steps.append(Step("ADD", "add", (0, len(steps)), (*out_size, out_channels)))
-    return tuple(steps)
-
-
 def block_steps(plan: BlockPlan) -> tuple[Step, ...]:
     """The operators of one block in execution order (equations 2-8, batch norm folded)."""
-    return _block_steps(
-        plan.kind,
-        plan.in_channels,
-        plan.hidden_channels,
-        plan.out_channels,
-        plan.kernel_size,
-        plan.se_channels,
-        plan.residual,
-        plan.activation,
-        (plan.in_height, plan.in_width),
-        (plan.out_height, plan.out_width),
-    )
+    in_size, out_size = (plan.in_height, plan.in_width), (plan.out_height, plan.out_width)
+    steps: list[Step] = []
+    if plan.kind == "MBConv":
+        steps.append(_convolution("expand", 0, 1, plan.in_channels, (*in_size, plan.hidden_channels)))
+        _append_activation(steps, plan.activation, "expand")
+    steps.append(_depthwise(len(steps), plan.kernel_size, (*out_size, plan.hidden_channels)))
+    _append_activation(steps, plan.activation, "depthwise")
+    if plan.se_channels:
+        _append_gate(steps, plan.se_channels)
+    steps.append(_convolution("project", len(steps), 1, plan.hidden_channels, (*out_size, plan.out_channels)))
+    if plan.residual:
+        steps.append(Step("ADD", "add", (0, len(steps)), (*out_size, plan.out_channels)))
+    return tuple(steps)
 
 
 def stem_steps(task: Task) -> tuple[Step, ...]:

@@ -10,6 +10,7 @@ from nas.architecture import Architecture, Task
 from nas.cost.flash import flash_bytes, tflite_bytes
 from nas.cost.memory import Buffer, MemoryPlan, place_buffers, plan_memory
 from nas.cost.operators import OperatorList, Place, align, lower
+from nas.cost.setup import smallest_arena
 from nas.cost.stage_costs import join_costs, network_costs
 from nas.cost.tail import HOST, MCU, tail_bytes
 
@@ -21,6 +22,8 @@ class Price:
     """The costs of an architecture. Head and tail are the two parts of TFLM's arena; the head is the same everywhere.
 
     `macs` counts multiply-accumulates of convolutions and linear layers; `params` those of the float network.
+    `arena_bytes` is the smallest arena that starts on the MCU: `total_bytes`, or more for a tiny head (setup.py);
+    `host_arena_bytes` likewise on a 64-bit host.
     """
 
     macs: int
@@ -28,6 +31,8 @@ class Price:
     head_bytes: int
     tail_bytes: int
     host_tail_bytes: int
+    arena_bytes: int
+    host_arena_bytes: int
     tflite_bytes: int
 
     @property
@@ -54,13 +59,16 @@ def price(architecture: Architecture, task: Task) -> Price:
     operators = [operator for operator, _ in costs.scratch]
     firsts = [0, *range(num_operators), *operators]
     lasts = [costs.input_last_use, *costs.last_use, *operators]
-    offsets = place_buffers(sizes, firsts, lasts)
+    head = max(map(int.__add__, place_buffers(sizes, firsts, lasts), sizes))
+    tail, host_tail = tail_bytes(costs.tail, MCU), tail_bytes(costs.tail, HOST)
     return Price(
         macs=costs.macs,
         params=costs.params,
-        head_bytes=max(map(int.__add__, offsets, sizes)),
-        tail_bytes=tail_bytes(costs.mcu_tail, MCU),
-        host_tail_bytes=tail_bytes(costs.host_tail, HOST),
+        head_bytes=head,
+        tail_bytes=tail,
+        host_tail_bytes=host_tail,
+        arena_bytes=smallest_arena(head, tail, costs.tail, MCU),
+        host_arena_bytes=smallest_arena(head, host_tail, costs.tail, HOST),
         tflite_bytes=tflite_bytes(costs.file_bytes),
     )
 
@@ -123,9 +131,7 @@ class CostReport:
         """Where the head comes from."""
         index = self.plan.peak_operator()
         operator = self.operator_list.operators[index]
-        return Peak(
-            index, operator.op, operator.name, operator.stage, self.live_bytes[index], self.plan.live(index)
-        )
+        return Peak(index, operator.op, operator.name, operator.stage, self.live_bytes[index], self.plan.live(index))
 
     def stages(self) -> tuple[StageShare, ...]:
         """Stem, stages and head with their shares, in execution order."""
@@ -157,6 +163,8 @@ class CostReport:
                 "tail_bytes": self.price.tail_bytes,
                 "total_bytes": self.price.total_bytes,
                 "host_total_bytes": self.price.host_total_bytes,
+                "arena_bytes": self.price.arena_bytes,
+                "host_arena_bytes": self.price.host_arena_bytes,
                 "engine": ENGINE,
             },
             "flash_bytes": self.price.flash_bytes,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ def build_keras_network(network: Network, architecture: Architecture, task: Task
     image = keras.Input(batch_shape=(1, task.height, task.width, task.channels), name="image")
     values = _convolution(keras, network.stem, image, "stem", stride=2)
     values = _activation(keras, values, "relu6", "stem")
-    blocks = [block for stage in network.stages for block in stage]
+    blocks = [block for stage in network.stages for block in cast("Iterable[InvertedBlock]", stage)]
     for plan, block in zip(plan_blocks(architecture, task), blocks, strict=True):
         values = _block(keras, block, values, plan)
     values = keras.layers.GlobalAveragePooling2D(name="head_pool")(values)

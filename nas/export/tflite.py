@@ -31,10 +31,10 @@ class Quantization:
 
     def quantize(self, values: NDArray[np.float32]) -> NDArray[np.int8]:
         """The int8 of each value, rounded half away from zero as TFLite's own QUANTIZE does, saturating."""
-        # the quotient is taken in float32, as TFLite takes it: in float64 a few values would round the other way
-        scaled = np.asarray(values, np.float32) / np.float32(self.scale)
-        rounded = np.trunc(scaled + np.copysign(np.float32(0.5), scaled)) + self.zero_point
-        return np.clip(rounded, -128, 127).astype(np.int8)
+        # the quotient in float32 and its rounding exact, both as TFLite's: else a few values would round the other way
+        quotient = (np.asarray(values, np.float32) / np.float32(self.scale)).astype(np.float64)
+        rounded = np.trunc(quotient + np.copysign(0.5, quotient)) + self.zero_point
+        return np.asarray(np.clip(rounded, -128, 127), np.int8)
 
     def dequantize(self, integers: NDArray[np.int8]) -> NDArray[np.float32]:
         """The real value of each int8."""

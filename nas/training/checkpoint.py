@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,13 +24,9 @@ class CheckpointFolder:
 
     def save(self, network: nn.Module, optimizer: torch.optim.Optimizer, curve: tuple[EpochResult, ...]) -> None:
         """Write the state after `curve`'s last epoch; the one before is kept beside it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         tensors = _collect_tensors(network, optimizer)
         state = {"identity": self.identity, "curve": [asdict(epoch) for epoch in curve], "sha256": digest(tensors)}
-        current = self.folder / CURRENT
-        if current.exists():
-            os.replace(current, self.folder / PREVIOUS)
-        write_tensors(tensors, current, {"state": json.dumps(state)})
+        write_tensors(tensors, self.folder / CURRENT, {"state": json.dumps(state)}, keep=self.folder / PREVIOUS)
 
     def restore(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[EpochResult, ...]:
         """The curve so far, network and optimizer brought to its end; empty (nothing touched) without a checkpoint.

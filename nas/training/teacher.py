@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from nas.architecture import Task
 from nas.datasets.images import Dataset
+from nas.errors import SettingError
 from nas.training.checkpoint import digest
 from nas.training.loop import train
 from nas.training.prediction import predict_logits
@@ -48,7 +49,7 @@ def teach(
     """The teacher's logits on the training images, from `folder` when it holds them, else trained and left there.
 
     They belong to one data set (its fingerprint), one setting and one seed; anything else, or a damaged file, is
-    computed anew. An interrupted training goes on after its last epoch.
+    computed anew. An interrupted training goes on after its last epoch. Raises SettingError when it diverges.
     """
     key = _cache_key(dataset, settings, seed)
     found = _load_logits(folder / LOGITS_FILE, key)
@@ -59,6 +60,9 @@ def teach(
     result = train(
         network, dataset, task, settings, phase="teacher", seed=seed, folder=folder, on_epoch=on_epoch, device=device
     )
+    if result.diverged:
+        rule = "the teacher's loss must stay finite"
+        raise SettingError(f"{rule}; learning_rate {settings.learning_rate} is too high; lower training.teacher's")
     logits = predict_logits(network, dataset.train.images, dataset, task)
     state = {"key": key, "validation_accuracy": result.validation_accuracy, "sha256": digest({"logits": logits})}
     write_tensors({"logits": logits}, folder / LOGITS_FILE, {"state": json.dumps(state)})

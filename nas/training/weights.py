@@ -7,11 +7,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from nas.errors import CheckError
+from nas.errors import CheckError, SettingError
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
-    """Write parameters and batch-norm statistics to `path` (safetensors); the folder must exist."""
+    """Write parameters and batch-norm statistics to `path` (safetensors); raises as `write_tensors` does."""
     write_tensors({name: tensor.detach() for name, tensor in network.state_dict().items()}, path)
 
 
@@ -27,9 +27,22 @@ def load_weights(network: nn.Module, path: Path) -> None:
         raise CheckError(f"{path}: must hold the weights of this very network; {reason}; train again") from error
 
 
-def write_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write tensors to a safetensors file that appears under its name only when whole."""
+def write_tensors(
+    tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None, *, keep: Path | None = None
+) -> None:
+    """Write tensors to a safetensors file that appears under its name only when whole; its folder is made.
+
+    The file that was there before moves to `keep`, if given. Raises SettingError where nothing can be written.
+    """
     partial = path.with_name(path.name + ".partial")
     # safetensors stores plain row-major tensors; channels_last weights are laid out anew
-    save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata)
-    os.replace(partial, path)
+    plain = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(plain, partial, metadata)
+        if keep is not None and path.exists():
+            os.replace(path, keep)
+        os.replace(partial, path)
+    except (OSError, SafetensorError) as error:
+        reason = " ".join(str(error).split())
+        raise SettingError(f"{path}: must be writable; {reason}; free space there or choose another folder") from error

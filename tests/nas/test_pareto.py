@@ -72,4 +72,4 @@ def test_trends_average_the_front_and_count_values() -> None:
     assert trends is not None
     assert trends.accuracy == pytest.approx((0.5, 0.7, 0.6))
     assert trends.macs == (10, 20, 15)
-    assert sum(count for _, count in dict(trends.values)["kernel_size"]) == 10
+    assert sum(count for _, count in dict(trends.field_values)["kernel_size"]) == 10

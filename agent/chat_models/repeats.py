@@ -1,0 +1,57 @@
+"""Lists of alternatives without repeats: what JSON schema cannot say and a list of edits needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def forbid_repeats(parameters: Mapping[str, Any], written: str) -> dict[str, Any]:
+    """The schema of `parameters` after the beginning `written` (compact JSON) of a value under it.
+
+    In every top-level array whose items are `anyOf` objects, each complete item is fixed as it stands, and its variant
+    is no longer offered to the items to come: a list of edits then never names a field of a stage twice. Left alone
+    where fewer variants remain than items are missing. SmolLM2 repeats itself in a third of its edit lists otherwise.
+    """
+    properties = dict(parameters.get("properties", {}))
+    for name, schema in properties.items():
+        items = _complete_items(written, name) if _lists_variants(schema) else []
+        if not items:
+            continue
+        rest = [variant for variant in schema["items"]["anyOf"] if not any(_describes(variant, item) for item in items)]
+        if len(rest) >= schema.get("maxItems", len(items)) - len(items):
+            fixed = [{"const": item} for item in items]
+            properties[name] = {**schema, "prefixItems": fixed, "items": {"anyOf": rest} if rest else False}
+    return {**parameters, "properties": properties}
+
+
+def _lists_variants(schema: Mapping[str, Any]) -> bool:
+    items = schema.get("items")
+    variants: Sequence[Any] = items.get("anyOf", ()) if isinstance(items, dict) and "prefixItems" not in schema else ()
+    return bool(variants) and all("properties" in variant for variant in variants)
+
+
+def _complete_items(written: str, name: str) -> list[Any]:
+    """The objects already complete in the array `name` of the JSON text that begins with `written`."""
+    mark = f"{json.dumps(name)}:["
+    start = written.find(mark)
+    items: list[Any] = []
+    if start < 0:
+        return items
+    rest = written[start + len(mark) :]
+    decoder = json.JSONDecoder()
+    while rest.startswith("{"):
+        try:
+            item, end = decoder.raw_decode(rest)
+        except ValueError:  # the last one is still being written
+            break
+        items.append(item)
+        rest = rest[end:].removeprefix(",")
+    return items
+
+
+def _describes(variant: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
+    """Whether an item was written under this variant: every property the variant fixes has that value."""
+    fixed = {name: value["const"] for name, value in variant["properties"].items() if "const" in value}
+    return all(name in item and item[name] == value for name, value in fixed.items())

@@ -1,0 +1,142 @@
+"""Drawing from the legal part of the search space without blind rejection.
+
+A legal architecture is first built stage by stage: a drawn stage is kept only if the cheapest way to complete the
+architecture still fits under every limit and the largest way still reaches the MACs' minimum. Built this way some
+architectures come up more often than others. So the result is then shuffled by Metropolis steps: redraw one stage, or
+one field of one stage, and keep the change if the architecture is still legal. Every such step leaves the uniform
+distribution over the legal part as it is, and so brings any other one nearer to it; docs/costs.md measures how near.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+from nas.architecture import Architecture, Stage, Task
+from nas.cost.budget import Budget
+from nas.cost.report import price
+from nas.cost.screening import fits_from_below, price_if_legal, reaches_macs, screen_runs
+from nas.cost.stage_costs import StageCosts, head_costs, stage_costs, stem_costs
+from nas.errors import SettingError
+from nas.space import SearchSpace
+
+MAX_DRAWS = 20_000  # stages drawn before the legal part counts as not found; a few seconds
+DRAWS_PER_STAGE = 200  # draws of one stage before starting anew
+MIXING_STEPS = 300
+# block and expansion are redrawn together: uniform over the space's pairs, of which DWSepConv ignores the expansion
+FIELD_GROUPS: tuple[tuple[str, ...], ...] = (
+    ("block", "expansion"),
+    ("out_channels",),
+    ("kernel_size",),
+    ("stride",),
+    ("se_ratio",),
+    ("skip",),
+    ("activation",),
+    ("num_blocks",),
+)
+
+
+def sample_feasible(space: SearchSpace, task: Task, budget: Budget, rng: random.Random) -> Architecture:
+    """An architecture that keeps the schema's one-pixel rule and every limit, drawn nearly uniformly over all of these.
+
+    Raises SettingError if even the cheapest architecture breaks a limit, or if none was found in `MAX_DRAWS` draws.
+    """
+    architecture = _build(space, task, budget, rng)
+    for _ in range(MIXING_STEPS):
+        proposal = _redraw(architecture, space, rng)
+        if proposal != architecture and price_if_legal(proposal, task, budget):
+            architecture = proposal
+    return architecture
+
+
+def _build(space: SearchSpace, task: Task, budget: Budget, rng: random.Random) -> Architecture:
+    _check_possible(space, task, budget)
+    smallest, largest = extreme_stage(space, smallest=True), extreme_stage(space, smallest=False)
+    draws = 0
+    while draws < MAX_DRAWS:
+        stages: list[Stage] = []
+        tries = 0
+        while len(stages) < space.num_stages and tries < DRAWS_PER_STAGE:
+            tries += 1
+            draws += 1
+            drawn = [*stages, space.sample_stage(rng)]
+            if can_be_completed(drawn, space.num_stages, task, budget, smallest, largest):
+                stages, tries = drawn, 0
+        if len(stages) == space.num_stages and price_if_legal(Architecture(tuple(stages)), task, budget):
+            return Architecture(tuple(stages))
+    raise SettingError(
+        f"the budget must leave a legal architecture at {task.height}x{task.width}x{task.channels}; none was found in "
+        f"{MAX_DRAWS:,} draws: raise peak_sram_bytes or flash_bytes, or widen the MAC range"
+    )
+
+
+def can_be_completed(
+    stages: Sequence[Stage], num_stages: int, task: Task, budget: Budget, smallest: Stage, largest: Stage
+) -> bool:
+    """False only if no way to complete the first stages of an architecture keeps the budget."""
+    missing = num_stages - len(stages)
+    if screen_runs(Architecture(tuple(stages)), task) is None:
+        return False
+    if not fits_from_below(_complete(stages, [smallest] * missing, task), budget):
+        return False
+    return reaches_macs(_complete(stages, [largest] * missing, task), budget)
+
+
+def _complete(stages: Sequence[Stage], rest: Sequence[Stage], task: Task) -> list[StageCosts]:
+    """Costs with the remaining stages filled in. One pixel is allowed here: these are bounds, not architectures."""
+    costs, features = stem_costs(task)
+    runs = [costs]
+    for stage in (*stages, *rest):
+        costs, features = stage_costs(stage, features)
+        runs.append(costs)
+    return [*runs, head_costs(task, features)]
+
+
+def extreme_stage(space: SearchSpace, *, smallest: bool) -> Stage:
+    """The stage of the space that costs least, or most, in MACs, memory and flash alike, whatever comes before it."""
+    choose = min if smallest else max
+    block_order = ("DWSepConv", "MBConv")  # the expanding convolution comes on top
+    activation_order = ("relu6", "leaky_relu", "swish")  # no, one and two operators of its own
+    block = choose(space.block, key=block_order.index)
+    stage = space.sample_stage(random.Random(0))
+    return replace(
+        stage,
+        block=block,  # type: ignore[arg-type]
+        out_channels=choose(space.out_channels),
+        kernel_size=choose(space.kernel_size),
+        stride=max(space.stride) if smallest else min(space.stride),
+        expansion=choose(space.expansion) if block == "MBConv" else None,
+        se_ratio=choose(space.se_ratio),
+        skip=choose(space.skip),
+        activation=choose(space.activation, key=activation_order.index),  # type: ignore[arg-type]
+        num_blocks=choose(space.num_blocks),
+    )
+
+
+def _check_possible(space: SearchSpace, task: Task, budget: Budget) -> None:
+    """Raise SettingError if the cheapest architecture exceeds a limit or the largest stays below the MACs' minimum."""
+    cheapest = [extreme_stage(space, smallest=True)] * space.num_stages
+    if not fits_from_below(_complete(cheapest, [], task), budget):
+        least = price(Architecture(tuple(cheapest)), task)
+        raise SettingError(
+            f"the budget must leave room for the cheapest architecture: {least.macs:,} MACs, {least.arena_bytes:,} "
+            f"bytes of SRAM, {least.flash_bytes:,} of flash; got macs_max {budget.macs_max:,}, peak_sram_bytes "
+            f"{budget.peak_sram_bytes:,}, flash_bytes {budget.flash_bytes:,}"
+        )
+    largest = [extreme_stage(space, smallest=False)] * space.num_stages
+    if not reaches_macs(_complete(largest, [], task), budget):
+        most = price(Architecture(tuple(largest)), task).macs
+        raise SettingError(f"macs_min must not exceed the {most:,} MACs of the largest one; got {budget.macs_min:,}")
+
+
+def _redraw(architecture: Architecture, space: SearchSpace, rng: random.Random) -> Architecture:
+    """The architecture with one stage, or one field of one stage, drawn anew (a symmetric proposal)."""
+    place = rng.randrange(len(architecture.stages))
+    drawn = space.sample_stage(rng)
+    if rng.random() < 0.5:
+        group = rng.choice(FIELD_GROUPS)
+        drawn = replace(architecture.stages[place], **{field: getattr(drawn, field) for field in group})
+    stages = [*architecture.stages]
+    stages[place] = drawn
+    return Architecture(tuple(stages))

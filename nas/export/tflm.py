@@ -1,0 +1,158 @@
+"""The real TFLM runtime: the arena a model needs on this host, and its answers, image by image."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.errors import CheckError
+from nas.export.native_stderr import native_stderr_captured
+
+ENGINE = "tflm"
+FIRST_ARENA_BYTES = 4 * 1024 * 1024
+LARGEST_ARENA_BYTES = 256 * 1024 * 1024  # far beyond any microcontroller
+PROBE_SECONDS = 2.0  # after this long the rate is known
+PARALLEL_SECONDS = 10.0  # what must be left to do before worker processes (half a second each to start) pay
+CHUNK_SECONDS = 1.0  # a worker's piece of work: also how often progress is told
+
+Int8s = NDArray[np.int8]
+ProgressSink = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ArenaMeasurement:
+    """Arena bytes that TFLM's recording allocator reports on this 64-bit host; the total is the smallest that works."""
+
+    total_bytes: int
+    head_bytes: int
+    tail_bytes: int
+    engine: str
+    version: str
+
+
+def measure_arena(model: bytes) -> ArenaMeasurement:
+    """What the TFLM runtime allocates for an int8 TFLite file. Raises CheckError for a file it cannot run.
+
+    Reads what TFLM prints on file descriptor 2, which belongs to the process: not to be called from two threads.
+    """
+    from tflite_micro import __version__
+
+    size = FIRST_ARENA_BYTES
+    while True:
+        try:
+            interpreter = _open(model, size)
+            break
+        except CheckError:
+            size *= 4
+            if size > LARGEST_ARENA_BYTES:
+                raise
+    with native_stderr_captured() as captured:
+        interpreter.print_allocations()
+        text = captured()
+    found = dict(re.findall(r"Arena allocation (total|head|tail) (\d+) bytes", text))
+    if set(found) != {"total", "head", "tail"}:
+        raise RuntimeError(f"tflite_micro {__version__} reports allocations in another form: {text[:200]!r}")
+    total, head, tail = (int(found[part]) for part in ("total", "head", "tail"))
+    return ArenaMeasurement(total, head, tail, ENGINE, __version__)
+
+
+def _open(model: bytes, arena_bytes: int) -> Any:
+    """An interpreter with its tensors in an arena of that size; raises CheckError with TFLM's words when it cannot."""
+    from tflite_micro import runtime
+
+    with native_stderr_captured() as captured:
+        try:
+            return runtime.Interpreter.from_bytes(model, arena_size=arena_bytes)
+        except RuntimeError as error:
+            reason = " ".join(captured().split()) or str(error)
+            rule = f"the model must run in a TFLM arena of {arena_bytes:,} bytes"
+            raise CheckError(f"{rule}; TFLM said: {reason[:200]}") from error
+
+
+def _ignore_progress(done: int, total: int) -> None:
+    """For callers that do not wait long."""
+
+
+def predict(
+    model: bytes,
+    images: Int8s,
+    *,
+    arena_bytes: int,
+    on_progress: ProgressSink = _ignore_progress,
+    workers: int | None = None,
+) -> Int8s:
+    """int8 logits (N, classes) of quantized images (N, H, W, C), each run through TFLM in an arena of `arena_bytes`.
+
+    Long splits go to worker processes (`workers`, default: one a CPU), since TFLM holds Python's lock while it runs.
+    `on_progress(done, total)` is called about once a second. Raises CheckError when the arena is too small.
+    """
+    workers = workers or os.cpu_count() or 1
+    interpreter = _open(model, arena_bytes)
+    answers: list[Int8s] = []
+    started = told = time.monotonic()
+    for done, image in enumerate(images):
+        now = time.monotonic()
+        if now - told > CHUNK_SECONDS:
+            told = now
+            on_progress(done, len(images))
+        if workers > 1 and done and now - started > PROBE_SECONDS:
+            per_image = (now - started) / done
+            if per_image * (len(images) - done) > PARALLEL_SECONDS:
+                chunk = max(1, round(CHUNK_SECONDS / per_image))
+                answers.extend(_predict_in_workers(model, images, done, chunk, arena_bytes, workers, on_progress))
+                break
+        answers.append(_infer(interpreter, image))
+    on_progress(len(images), len(images))
+    return np.concatenate(answers)
+
+
+def _infer(interpreter: Any, image: Int8s) -> Int8s:
+    """int8 logits (1, classes) of one image (H, W, C)."""
+    interpreter.set_input(image[np.newaxis], 0)
+    interpreter.invoke()
+    return np.array(interpreter.get_output(0), np.int8)  # a copy: the runtime reuses its buffer
+
+
+def _predict_in_workers(
+    model: bytes, images: Int8s, start: int, chunk: int, arena_bytes: int, workers: int, tell: ProgressSink
+) -> Iterator[Int8s]:
+    """Logits of images[start:], chunk by chunk in order. Results are the same for any number of workers."""
+    starts = range(start, len(images), chunk)
+    pool = ProcessPoolExecutor(
+        max_workers=min(workers, len(starts)),
+        mp_context=get_context("spawn"),  # torch and tensorflow threads do not survive a fork
+        initializer=_start_worker,
+        initargs=(model, arena_bytes),
+    )
+    try:
+        for begin, logits in zip(
+            starts, pool.map(_predict_chunk, (images[at : at + chunk] for at in starts)), strict=True
+        ):
+            yield logits
+            tell(begin + len(logits), len(images))
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+_worker_interpreter: Any = None
+
+
+def _start_worker(model: bytes, arena_bytes: int) -> None:
+    """In a worker: build the interpreter once; Ctrl-C is the parent's to handle."""
+    global _worker_interpreter  # noqa: PLW0603
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _worker_interpreter = _open(model, arena_bytes)
+
+
+def _predict_chunk(images: Int8s) -> Int8s:
+    return np.concatenate([_infer(_worker_interpreter, image) for image in images])

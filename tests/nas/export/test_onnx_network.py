@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from nas.export.onnx_network import export_onnx, run_onnx
+
+
+@pytest.mark.parametrize("num_images", [1, 5])
+def test_onnxruntime_computes_what_torch_computes_for_any_batch(
+    num_images: int, example: Any, onnx_model: bytes
+) -> None:
+    images = example.torch_images[:num_images]
+    with torch.inference_mode():
+        expected = example.network(images).numpy()
+    np.testing.assert_allclose(run_onnx(onnx_model, images.numpy()), expected, rtol=0, atol=1e-5)
+
+
+def test_the_file_is_valid_and_whole_and_tells_nothing_of_this_machine(onnx_model: bytes) -> None:
+    parsed = onnx.load_from_string(onnx_model)
+    onnx.checker.check_model(parsed, full_check=True)
+    assert not [tensor for tensor in parsed.graph.initializer if tensor.external_data]
+    assert [(value.name) for value in (*parsed.graph.input, *parsed.graph.output)] == ["images", "logits"]
+    assert b".py" not in onnx_model
+    assert str(Path(__file__).parents[3]).encode() not in onnx_model
+
+
+def test_exporting_leaves_a_training_network_in_training(example: Any, onnx_model: bytes) -> None:
+    example.network.train()
+    try:
+        assert export_onnx(example.network, example.task) == onnx_model
+        assert example.network.training
+    finally:
+        example.network.eval()

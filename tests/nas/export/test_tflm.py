@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nas.errors import CheckError
+from nas.export import tflm
+from nas.export.tensorflow_runtime import load_tensorflow
+from nas.export.tflite import read_quantization
+from nas.export.tflm import measure_arena, predict
+
+
+@pytest.fixture(scope="module")
+def integers(example: Any, model: bytes) -> NDArray[np.int8]:
+    return read_quantization(model)[0].quantize(example.images)
+
+
+def predict_by_reference_kernels(model: bytes, images: NDArray[np.int8]) -> NDArray[np.int8]:
+    """TFLite's own interpreter with its reference kernels."""
+    lite = load_tensorflow().lite
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"\s*Warning: tf.lite.Interpreter is deprecated")
+        resolver = lite.experimental.OpResolverType.BUILTIN_REF
+        interpreter = lite.Interpreter(model_content=model, experimental_op_resolver_type=resolver)
+    interpreter.allocate_tensors()
+    source, target = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    answers = []
+    for image in images:
+        interpreter.set_tensor(source, image[np.newaxis])
+        interpreter.invoke()
+        answers.append(interpreter.get_tensor(target))
+    return np.concatenate(answers)
+
+
+def check_same_answers(example: Any) -> None:
+    model = example.convert()
+    images = read_quantization(model)[0].quantize(example.images)
+    actual = predict(model, images, arena_bytes=measure_arena(model).total_bytes)
+    expected = predict_by_reference_kernels(model, images)
+    assert len(np.unique(expected)) > 5  # else everything would agree
+    assert np.abs(actual.astype(int) - expected).max() <= 1
+    assert np.array_equal(actual.argmax(axis=1), expected.argmax(axis=1))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_tflm_answers_as_tflite_reference_kernels(seed: int, random_example: Callable[[int], Any]) -> None:
+    check_same_answers(random_example(seed))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 130))
+def test_tflm_answers_as_tflite_reference_kernels_on_many(seed: int, random_example: Callable[[int], Any]) -> None:
+    check_same_answers(random_example(seed))
+
+
+def test_int8_logits_follow_the_float_network(example: Any, model: bytes, integers: NDArray[np.int8]) -> None:
+    import torch
+
+    with torch.inference_mode():
+        expected = example.network(example.torch_images).numpy()
+    logits = predict(model, integers, arena_bytes=1 << 20)
+    actual = read_quantization(model)[1].dequantize(logits)
+    assert np.abs(actual - expected).mean() < 0.05 * np.abs(expected).max()
+
+
+def test_the_measured_arena_is_the_smallest_that_works(model: bytes, integers: NDArray[np.int8]) -> None:
+    arena = measure_arena(model)
+    assert arena.total_bytes == arena.head_bytes + arena.tail_bytes
+    assert arena.engine == "tflm"
+    predict(model, integers[:1], arena_bytes=arena.total_bytes)
+    too_small = arena.total_bytes - 16
+    with pytest.raises(CheckError, match=f"must run in a TFLM arena of {too_small:,} bytes; TFLM said: Failed to"):
+        predict(model, integers[:1], arena_bytes=too_small)
+
+
+def test_an_arena_beyond_the_first_guess_is_found(
+    model: bytes, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    expected = measure_arena(model)
+    monkeypatch.setattr(tflm, "FIRST_ARENA_BYTES", 4096)
+    assert measure_arena(model) == expected
+    assert capfd.readouterr().err == ""
+
+
+def test_worker_processes_give_the_same_answers(
+    model: bytes, integers: NDArray[np.int8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = np.concatenate([integers] * 3)
+    alone = predict(model, images, arena_bytes=1 << 20, workers=1)
+    monkeypatch.setattr(tflm, "PROBE_SECONDS", 0.0)
+    monkeypatch.setattr(tflm, "PARALLEL_SECONDS", 0.0)
+    monkeypatch.setattr(tflm, "CHUNK_SECONDS", 0.0)
+    seen: list[tuple[int, int]] = []
+    together = predict(
+        model, images, arena_bytes=1 << 20, workers=2, on_progress=lambda done, total: seen.append((done, total))
+    )
+    assert np.array_equal(alone, together)
+    assert seen[-1] == (48, 48)
+    assert seen == sorted(seen)

@@ -1,0 +1,256 @@
+"""The training loop: it learns, it resumes bit for bit, it sees the training split alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import nas.training.batches as batches_module
+from nas.architecture import Architecture, Stage, Task
+from nas.datasets import Dataset, Split, load_dataset
+from nas.network import Network, build_network
+from nas.training import DistillRecipe, EpochResult, Recipe, TrainingResult
+from nas.training.batches import JITTERS, TrainingImages, jitter_images
+from nas.training.checkpoint import CURRENT, PREVIOUS
+from nas.training.loop import train
+from nas.training.prediction import evaluate_accuracy, predict_logits
+
+TASK = Task(16, 16, 1, 10)
+STAGE = Stage("DWSepConv", 16, 3, 1, None, 0, True, "relu6", 1)
+ARCHITECTURE = Architecture(
+    (STAGE, replace(STAGE, block="MBConv", expansion=3, stride=2, out_channels=24, num_blocks=2))
+)
+PLAIN = Recipe(epochs=3, learning_rate=0.1, schedule="warmup-cosine", warmup_epochs=1, batch_size=32)
+
+
+class StoppedError(Exception):
+    """Stands for whatever ends a process between two epochs."""
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    return load_dataset("digits", validation_fraction=0.2, seed=0, train_limit=128)
+
+
+def make_network(seed: int = 0) -> Network:
+    return build_network(ARCHITECTURE, TASK, seed=seed)
+
+
+def ignore_epoch(result: EpochResult) -> None:
+    """No one listens."""
+
+
+def run(
+    network: nn.Module, dataset: Dataset, recipe: Recipe, folder: Path | None = None, teacher: Tensor | None = None
+) -> TrainingResult:
+    return train(
+        network,
+        dataset,
+        TASK,
+        recipe,
+        phase="mini",
+        seed=0,
+        folder=folder,
+        on_epoch=ignore_epoch,
+        teacher_logits=teacher,
+    )
+
+
+def run_until(epoch: int, network: nn.Module, dataset: Dataset, recipe: Recipe, folder: Path) -> None:
+    """Train and be interrupted right after `epoch`."""
+
+    def stop(result: EpochResult) -> None:
+        if result.epoch == epoch:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        train(network, dataset, TASK, recipe, phase="mini", seed=0, folder=folder, on_epoch=stop)
+
+
+def assert_same_weights(one: nn.Module, two: nn.Module) -> None:
+    for (name, first), second in zip(one.state_dict().items(), two.state_dict().values(), strict=True):
+        assert torch.equal(first, second), name
+
+
+def test_network_learns_64_images_by_heart(digits: Dataset) -> None:
+    few = digits.train.take(np.arange(64))
+    network = make_network()
+    recipe = Recipe(epochs=25, learning_rate=0.1, schedule="cosine", batch_size=16)
+    run(network, replace(digits, train=few), recipe)
+    assert evaluate_accuracy(network, few, digits, TASK) > 0.95
+
+
+RECIPES = {
+    "plain": PLAIN,
+    "augmented": PLAIN.model_copy(update={"augmentation": "affine"}),
+    "mixed": PLAIN.model_copy(update={"augmentation": "autoaugment", "mixup_alpha": 0.2}),
+    "adamw": PLAIN.model_copy(update={"optimizer": "adamw", "learning_rate": 1e-3}),
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_resumed_run_ends_with_the_bits_of_the_uninterrupted_one(name: str, digits: Dataset, tmp_path: Path) -> None:
+    recipe = RECIPES[name]
+    whole, broken, resumed = make_network(), make_network(), make_network()
+    expected = run(whole, digits, recipe)
+    run_until(2, broken, digits, recipe, tmp_path)
+    torch.rand(7)  # the global generator has moved on meanwhile
+    result = run(resumed, digits, recipe, tmp_path)
+    assert_same_weights(resumed, whole)
+    assert [epoch.loss for epoch in result.curve] == [epoch.loss for epoch in expected.curve]
+    assert result.validation_accuracy == expected.validation_accuracy
+
+
+def test_finished_phase_is_read_back_without_training(digits: Dataset, tmp_path: Path) -> None:
+    network, again = make_network(), make_network()
+    result = run(network, digits, PLAIN, tmp_path)
+    heard: list[EpochResult] = []
+    repeated = train(again, digits, TASK, PLAIN, phase="mini", seed=0, folder=tmp_path, on_epoch=heard.append)
+    assert repeated == result
+    assert heard == []
+    assert_same_weights(again, network)
+
+
+@pytest.mark.parametrize("damage", ["torn", "flipped", "empty", "gone"])
+def test_torn_checkpoint_is_passed_over_for_the_one_before(damage: str, digits: Dataset, tmp_path: Path) -> None:
+    whole, resumed = make_network(), make_network()
+    run(whole, digits, PLAIN)
+    run_until(2, make_network(), digits, PLAIN, tmp_path)
+    content = bytearray((tmp_path / CURRENT).read_bytes())
+    match damage:
+        case "torn":
+            (tmp_path / CURRENT).write_bytes(content[:-100])
+        case "flipped":
+            content[-100] ^= 1
+            (tmp_path / CURRENT).write_bytes(content)
+        case "empty":
+            (tmp_path / CURRENT).write_bytes(b"")
+        case "gone":
+            (tmp_path / CURRENT).unlink()
+    heard: list[EpochResult] = []
+    train(resumed, digits, TASK, PLAIN, phase="mini", seed=0, folder=tmp_path, on_epoch=heard.append)
+    assert [result.epoch for result in heard] == [2, 3]
+    assert_same_weights(resumed, whole)
+
+
+def test_checkpoint_of_another_recipe_or_network_is_ignored(digits: Dataset, tmp_path: Path) -> None:
+    run_until(2, make_network(), digits, PLAIN, tmp_path)
+    heard: list[EpochResult] = []
+    other = PLAIN.model_copy(update={"learning_rate": 0.05})
+    train(make_network(), digits, TASK, other, phase="mini", seed=0, folder=tmp_path, on_epoch=heard.append)
+    assert [result.epoch for result in heard] == [1, 2, 3]
+    heard.clear()
+    train(make_network(seed=1), digits, TASK, other, phase="mini", seed=0, folder=tmp_path, on_epoch=heard.append)
+    assert [result.epoch for result in heard] == [1, 2, 3]
+
+
+def test_checkpoints_leave_nothing_half_written(digits: Dataset, tmp_path: Path) -> None:
+    run(make_network(), digits, PLAIN, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([CURRENT, PREVIOUS])
+
+
+def test_training_leaves_the_global_generator_as_it_was(digits: Dataset) -> None:
+    state = torch.get_rng_state()
+    run(make_network(), digits, RECIPES["augmented"].model_copy(update={"epochs": 2}))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_explosion_ends_the_phase_as_diverged(digits: Dataset) -> None:
+    network = make_network()
+    with torch.no_grad():
+        network.classifier.weight.fill_(float("inf"))
+    result = run(network, digits, PLAIN)
+    assert result == TrainingResult(curve=(), validation_accuracy=0.0, seconds=0, diverged=True)
+
+
+def test_outcome_is_that_of_the_last_epoch_not_of_the_best(digits: Dataset) -> None:
+    network = make_network()
+    result = run(network, digits, PLAIN)
+    assert result.validation_accuracy == result.curve[-1].validation_accuracy
+    assert result.validation_accuracy == evaluate_accuracy(network, digits.validation, digits, TASK)
+    assert [epoch.epoch for epoch in result.curve] == [1, 2, 3]
+    assert result.seconds == sum(epoch.seconds for epoch in result.curve)
+
+
+class Recorder(nn.Module):
+    """A network that notes the largest pixel of every batch, by mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(1, 10)
+        self.seen: dict[bool, set[float]] = {True: set(), False: set()}
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.seen[self.training].update(images.detach().amax((1, 2, 3)).tolist())
+        return self.linear(images.mean((1, 2, 3))[:, None])
+
+
+@pytest.mark.parametrize("augmentation", ["none", "shift"])
+def test_validation_and_test_images_never_reach_a_training_batch(augmentation: str) -> None:
+    def paint(value: int) -> Split:
+        return Split(np.full((40, 8, 8, 1), value, np.uint8), np.arange(40, dtype=np.int64) % 10)
+
+    names = tuple("0123456789")
+    dataset = Dataset("painted", paint(50), paint(100), paint(200), names, (0.0,), (1.0,), "fingerprint")
+    network = Recorder()
+    run(network, dataset, PLAIN.model_copy(update={"augmentation": augmentation}))
+    assert max(network.seen[True]) <= 50 / 255 + 1e-6
+    assert sorted(network.seen[False]) == pytest.approx([100 / 255])  # validation alone: the test split stays untouched
+
+
+def test_teacher_and_distill_recipe_come_together_or_not_at_all(digits: Dataset) -> None:
+    distill = DistillRecipe(epochs=1, learning_rate=0.1, schedule="cosine")
+    with pytest.raises(ValueError, match="together"):
+        run(make_network(), digits, distill)
+    with pytest.raises(ValueError, match="together"):
+        run(make_network(), digits, PLAIN, teacher=torch.zeros(128, 10))
+
+
+def test_student_learns_what_only_the_teacher_knows(digits: Dataset) -> None:
+    labels = torch.from_numpy(digits.train.labels)
+    teacher = 20.0 * torch.nn.functional.one_hot(labels, 10) + 12.0 * torch.nn.functional.one_hot((labels + 1) % 10, 10)
+    network = make_network()
+    recipe = DistillRecipe(epochs=15, learning_rate=0.1, schedule="cosine", batch_size=16)
+    run(network, digits, recipe, teacher=teacher)
+    second_guesses = predict_logits(network, digits.train.images, digits, TASK).topk(2).indices[:, 1]
+    assert (second_guesses == (labels + 1) % 10).float().mean() > 0.6  # chance: 0.11
+
+
+def test_batches_equal_the_prepared_images_when_nothing_is_augmented(
+    digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indices = torch.tensor([5, 0, 99])
+    kept = TrainingImages(digits, TASK, "none", "cpu").batch(indices)
+    monkeypatch.setattr(batches_module, "CACHE_BYTES", 0)
+    anew = TrainingImages(digits, TASK, "none", "cpu").batch(indices)
+    expected = batches_module.normalize_pixels(
+        batches_module.resize_pixels(
+            torch.from_numpy(digits.train.images[indices].transpose(0, 3, 1, 2)).float(), 16, 16
+        ),
+        digits.mean,
+        digits.std,
+    )
+    assert torch.equal(kept, expected)
+    assert torch.equal(anew, expected)
+
+
+def test_jitter_moves_each_image_by_its_own_amount_within_its_reach() -> None:
+    images = torch.zeros(64, 1, 32, 32)
+    images[:, :, 16, 16] = 1
+    moved = jitter_images(images, JITTERS["shift"])
+    centres = [(image[0].sum(0) @ torch.arange(32.0) / image.sum()).item() for image in moved]
+    assert 1 < max(centres) - min(centres) <= 4
+    assert all(14 <= centre <= 18 for centre in centres)
+    assert torch.equal(jitter_images(images, replace(JITTERS["shift"], shift=0.0)), images)
+
+
+def test_prediction_leaves_the_network_in_its_mode(digits: Dataset) -> None:
+    network = make_network().train()
+    logits = predict_logits(network, digits.test.images, digits, TASK)
+    assert logits.shape == (359, 10)
+    assert network.training
