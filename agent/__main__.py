@@ -24,27 +24,35 @@ def run_command_line(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = build_app()(arguments, prog_name="kilosmith", standalone_mode=False)
-    except KilosmithError as error:
-        return _fail(exit_codes.exit_code_of(error), str(error))
-    except typer.TyperException as error:
-        return _fail(exit_codes.WRONG_INPUT, f"{error.format_message()} (see --help)")
-    except (KeyboardInterrupt, typer.Abort):
-        return _fail(exit_codes.INTERRUPTED, "interrupted")
     except BrokenPipeError:
         sys.stderr.close()  # nobody reads any more: the interpreter must not complain about it at exit
         return exit_codes.DONE
-    except OSError as error:
-        place = f" {error.filename}" if error.filename else ""
-        return _fail(exit_codes.WRONG_INPUT, f"cannot use{place or ' a file'}: {error.strerror or error}")
-    except sqlite3.OperationalError as error:
-        return _fail(exit_codes.WRONG_INPUT, f"cannot write the run's checkpoints: {error}; free space or permissions")
+    except (KilosmithError, typer.TyperException, typer.Abort, KeyboardInterrupt, OSError, sqlite3.Error) as error:
+        code, message = _phrase_error(error)
+        return _fail(code, message)
     if code == exit_codes.INTERRUPTED:  # typer turns Ctrl-C into this code
         return _fail(exit_codes.INTERRUPTED, "interrupted")
     return code if isinstance(code, int) else exit_codes.DONE
 
 
-def _interrupt(signum: int, frame: object) -> None:
+def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def _phrase_error(error: BaseException) -> tuple[int, str]:
+    """Exit code and line of an expected error."""
+    match error:
+        case KilosmithError():
+            return exit_codes.exit_code_of(error), str(error)
+        case typer.TyperException():
+            return exit_codes.WRONG_INPUT, f"{error.format_message()} (see --help)"
+        case OSError():
+            place = f" {error.filename}" if error.filename else " a file"
+            return exit_codes.WRONG_INPUT, f"cannot use{place}: {error.strerror or error}"
+        case sqlite3.Error():
+            return exit_codes.WRONG_INPUT, f"cannot use the run's checkpoints.sqlite: {error}"
+        case _:
+            return exit_codes.INTERRUPTED, "interrupted"
 
 
 def _fail(code: int, message: str) -> int:

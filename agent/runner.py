@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.config import RunConfig, read_config
+from agent.config import RunConfig
 from agent.places import cache_folder
 from nas.events import Event, EventSink
 from nas.store import RunStore
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
     from agent.chat_models.registry import OpenedChatModel
+    from nas.datasets import Dataset
 
 VERSIONED = ("kilosmith", "langgraph", "langchain-core", "transformers", "torch", "timm", "tensorflow", "tflite-micro")
 
@@ -55,7 +57,7 @@ class RunOutcome:
         }
 
 
-def create_run(config: RunConfig, root: Path, run_id: str | None) -> RunStore:
+def create_run(config: RunConfig, root: Path, run_id: str) -> RunStore:
     """A new locked run folder that records the configuration, versions and the machine."""
     now = datetime.now(UTC)
     record = {
@@ -64,14 +66,49 @@ def create_run(config: RunConfig, root: Path, run_id: str | None) -> RunStore:
         "machine": {"system": platform.platform(), "cores": os.cpu_count()},
         "config": config.model_dump(mode="json"),
     }
-    return RunStore.create(root, run_id or f"{now:%Y%m%d-%H%M%S}-{config.preset}", record)
+    return RunStore.create(root, run_id, record)
 
 
-def build_workspace(config: RunConfig, store: RunStore, events: EventSink) -> Workspace:
-    """The workspace of a run; images are loaded when first needed."""
-    from nas.datasets.registry import load_dataset
+def name_run(config: RunConfig) -> str:
+    """A run id from the time and the preset."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{config.preset}"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a run needs from outside, at hand before anything is designed."""
+
+    data: Dataset
+    chat_model: OpenedChatModel
+
+
+def prepare(config: RunConfig, show: EventSink) -> Resources:
+    """Load the data set and open the chat model; raises before a run folder exists when one cannot be had."""
+    from agent.chat_models.registry import open_chat_model  # late: langchain
+
+    def tell(phase: str, step: str) -> None:
+        show(Event("progress", {"phase": phase, "step": step}, transient=True))
+
+    tell("data", f"loading {config.data.spec}")
+    data = load_data(config)
+    tell("opening", config.llm.spec)
+    report = partial(tell, "chat model")
+    chat_model = open_chat_model(config.llm.spec, config.llm, cache=cache_folder(), report=report)
+    return Resources(data, chat_model)
+
+
+def load_data(config: RunConfig) -> Dataset:
+    """The run's data set."""
+    from nas.datasets import load_dataset
 
     data = config.data
+    return load_dataset(
+        data.spec, validation_fraction=data.validation_fraction, seed=config.seed, train_limit=data.train_limit
+    )
+
+
+def build_workspace(config: RunConfig, store: RunStore, data: Dataset, events: EventSink) -> Workspace:
+    """The workspace of a run."""
     return Workspace(
         store=store,
         space=config.resolve_space(),
@@ -79,31 +116,23 @@ def build_workspace(config: RunConfig, store: RunStore, events: EventSink) -> Wo
         budget=config.resolve_budget(),
         board=config.resolve_board(),
         training=config.training,
-        load_data=lambda: load_dataset(
-            data.spec, validation_fraction=data.validation_fraction, seed=config.seed, train_limit=data.train_limit
-        ),
+        data=data,
         seed=config.seed,
         events=events,
     )
 
 
-def drive_run(store: RunStore, show: EventSink, ask: Ask) -> RunOutcome:
+def drive_run(config: RunConfig, resources: Resources, store: RunStore, show: EventSink, ask: Ask) -> RunOutcome:
     """Carry a locked run to its end from wherever it stands."""
-    config = read_config(store.load_config()["config"])
 
     def events(event: Event) -> None:
         store.append_event(event, datetime.now(UTC).isoformat(timespec="milliseconds"))
         show(event)
 
-    workspace = build_workspace(config, store, events)
+    workspace = build_workspace(config, store, resources.data, events)
     events(Event("run_started", _introduce(store, config, workspace)))
-    if not workspace.trials:
-        # a missing or damaged data set must be known before the chat model designs anything
-        show(Event("progress", {"phase": "data", "step": f"loading {config.data.spec}"}, transient=True))
-        _ = workspace.data
-    chat_model = _open_chat_model(config, show)
     with _checkpointer(store) as checkpointer:
-        found = _drive_design(config, workspace, chat_model, checkpointer, events)
+        found = _drive_design(config, workspace, resources.chat_model, checkpointer, events)
         delivered = _drive_delivery(config, workspace, found["winners"], checkpointer, events, ask)
     outcome = RunOutcome(
         run_id=store.run_id,
@@ -134,16 +163,6 @@ def _introduce(store: RunStore, config: RunConfig, workspace: Workspace) -> dict
         "max_trials": config.design.max_trials,
         "resumed": bool(workspace.trials),
     }
-
-
-def _open_chat_model(config: RunConfig, show: EventSink) -> OpenedChatModel:
-    from agent.chat_models.registry import open_chat_model  # late: langchain
-
-    def tell(text: str) -> None:
-        show(Event("progress", {"phase": "chat model", "step": text}, transient=True))
-
-    tell(f"opening {config.llm.spec}")
-    return open_chat_model(config.llm.spec, config.llm, cache=cache_folder(), report=tell)
 
 
 @contextmanager

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from agent.config import RunConfig
 from agent.display import Display
 from agent.output import message_console, print_json
-from agent.runner import RunOutcome, drive_run
+from agent.runner import drive_run, prepare
 from agent.transcript import save_transcript
 from nas.errors import KilosmithError
 from nas.store import RunStore
 
 
-def carry_on(store: RunStore, *, json: bool, quiet: bool) -> RunOutcome:
-    """Carry a locked run to its end; whatever happens, its transcript is saved and the run is given back."""
+def carry_on(config: RunConfig, open_store: Callable[[], RunStore], *, json: bool, quiet: bool) -> None:
+    """Carry a run to its end; whatever happens after it was opened, its transcript is saved and it is given back."""
     console = message_console()
-    try:
-        with Display(console, quiet=quiet) as display:
-            outcome = drive_run(store, display.show, lambda payload: _ask(display, payload))
-    except (KeyboardInterrupt, KilosmithError, OSError):
-        if not quiet:
-            console.print(f"run {store.run_id} is kept; continue with: kilosmith resume {store.folder}", style="bold")
-        raise
-    finally:
-        _save_transcript(store)
-        store.close()
+    with Display(console, quiet=quiet) as display:
+        resources = prepare(config, display.show)
+        with open_store() as store:
+            try:
+                outcome = drive_run(config, resources, store, display.show, lambda payload: _ask(display, payload))
+            except (KeyboardInterrupt, KilosmithError, OSError):
+                display.pause()
+                if not quiet:
+                    console.print(f"run {store.run_id} is kept; continue with: kilosmith resume {store.folder}")
+                raise
+            finally:
+                _save_transcript(store)
     if json:
         print_json(outcome.to_dict())
-    return outcome
 
 
 def _save_transcript(store: RunStore) -> None:

@@ -62,7 +62,8 @@ class Trends:
     macs: tuple[int, int, int]
     params: tuple[int, int, int]
     peak_sram_bytes: tuple[int, int, int]
-    field_values: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]  # field -> (value, stages that use it), most used first
+    # field -> (value, number of stages that use it), most used first
+    field_values: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
 
 
 def find_trends(front: Sequence[Trial]) -> Trends | None:

@@ -31,21 +31,25 @@ class RunStore:
     @classmethod
     def create(cls, root: Path, run_id: str, config: Mapping[str, Any]) -> RunStore:
         """A new, locked run folder that holds `config`; refuses an id that is malformed or taken."""
-        if not _RUN_ID.fullmatch(run_id):
-            raise SettingError(
-                f"a run id must be 1 to 64 letters, digits, dots, dashes or underscores; got {run_id!r}; choose another"
-            )
+        cls.check_new(root, run_id)
         folder = root / run_id
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            raise SettingError(
-                f"a run id must be new; {folder} exists; choose another --name or `resume {run_id}`"
-            ) from None
+        folder.mkdir(parents=True)
         store = cls(folder)
         store.lock()
         write_json(folder / "config.json", config)
         return store
+
+    @staticmethod
+    def check_new(root: Path, run_id: str) -> None:
+        """Refuse a run id that is malformed or taken."""
+        if not _RUN_ID.fullmatch(run_id):
+            raise SettingError(
+                f"a run id must be 1 to 64 letters, digits, dots, dashes or underscores; got {run_id!r}; choose another"
+            )
+        if (root / run_id).exists():
+            raise SettingError(
+                f"a run id must be new; {root / run_id} exists; choose another --name or `resume {run_id}`"
+            )
 
     @classmethod
     def open(cls, root: Path, run: str) -> RunStore:

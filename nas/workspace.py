@@ -59,7 +59,7 @@ class Workspace:
         budget: Budget,
         board: Board,
         training: TrainingSettings,
-        load_data: Callable[[], Dataset],
+        data: Dataset,
         seed: int,
         events: EventSink,
     ) -> None:
@@ -70,7 +70,7 @@ class Workspace:
         self.board = board
         self.seed = seed
         self._training = training
-        self._load_data = load_data
+        self._data = data
         self._events = events
         self._trials = {trial.id: trial for trial in store.load_trials()}
         self._assessments: dict[str, Assessment] = {}
@@ -200,15 +200,10 @@ class Workspace:
     # --- delivering --------------------------------------------------------------------------------------------
 
     @cached_property
-    def data(self) -> Dataset:
-        """The run's data set, loaded when first needed."""
-        return self._load_data()
-
-    @cached_property
     def _phases(self) -> Phases:
         from nas.phases import Phases  # late: torch
 
-        return Phases(self.store, self.task, self.data, self._training, self.seed, self._events)
+        return Phases(self.store, self.task, self._data, self._training, self.seed, self._events)
 
     def train_fully(self, candidate_id: str) -> TrainedPhase:
         """The outcome of the full training of a candidate, from scratch."""
@@ -246,7 +241,7 @@ class Workspace:
             chosen.network,
             architecture,
             self.task,
-            self.data,
+            self._data,
             candidate_id=candidate_id,
             limits=limits,
             estimated=self.assess(candidate_id).report.to_dict(),

@@ -83,7 +83,7 @@ def open_workspace(
             budget=budget,
             board=find_board("nrf52840"),
             training=tiny_training,
-            load_data=lambda: load_dataset("digits", validation_fraction=0.2, seed=0),
+            data=load_dataset("digits", validation_fraction=0.2, seed=0),
             seed=0,
             events=events.append,
         )

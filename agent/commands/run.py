@@ -32,12 +32,13 @@ def run(
 ) -> None:
     """Search, train, distill and deliver: the main job, start to finish."""
     from agent.config import resolve_config
-    from agent.runner import create_run
+    from agent.runner import create_run, name_run
     from agent.session import carry_on
+    from nas.store import RunStore
 
     flags = {"data.spec": data, "board": board, "llm.spec": llm, "approve": approve, "seed": seed}
     resolved = resolve_config(preset, file=config, settings=settings or [], flags=flags)
-    resolved.resolve_budget()  # an unknown board or data set must not leave a run folder behind
-    resolved.resolve_task()
-    store = create_run(resolved, Path(runs), name)
-    carry_on(store, json=json, quiet=quiet)
+    run_id = name or name_run(resolved)
+    resolved.resolve_budget()  # what is wrong with the arguments must not wait for the chat model to be opened
+    RunStore.check_new(Path(runs), run_id)
+    carry_on(resolved, lambda: create_run(resolved, Path(runs), run_id), json=json, quiet=quiet)

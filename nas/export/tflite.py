@@ -52,7 +52,8 @@ def convert_int8(
     """
     expected = (task.height, task.width, task.channels)
     if calibration_images.ndim != 4 or calibration_images.shape[1:] != expected or not len(calibration_images):
-        raise SettingError(f"calibration images must be (N, *{expected}); got {calibration_images.shape}")
+        wanted = f"(N, {task.height}, {task.width}, {task.channels})"
+        raise SettingError(f"calibration images must be {wanted}; got {calibration_images.shape}")
     tensorflow = load_tensorflow()
     model = build_keras_network(network, architecture, task)
     signature = tensorflow.TensorSpec((1, *expected), tensorflow.float32, name="image")

@@ -19,8 +19,8 @@ from nas.errors import CheckError
 from nas.export.native_stderr import native_stderr_captured
 
 ENGINE = "tflm"
-FIRST_ARENA_BYTES = 4 * 1024 * 1024
-LARGEST_ARENA_BYTES = 256 * 1024 * 1024  # far beyond any microcontroller
+LARGEST_ARENA_BYTES = 128 * 1024 * 1024  # far beyond any microcontroller; pages that stay unused cost nothing
+STEP_BYTES = 16  # TFLM's alignment
 PROBE_SECONDS = 2.0  # after this long the rate is known
 PARALLEL_SECONDS = 10.0  # what must be left to do before worker processes (half a second each to start) pay
 CHUNK_SECONDS = 1.0  # a worker's piece of work: also how often progress is told
@@ -31,39 +31,65 @@ ProgressSink = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class ArenaMeasurement:
-    """Arena bytes that TFLM's recording allocator reports on this 64-bit host; the total is the smallest that works."""
+    """Bytes of the smallest arena in which TFLM runs a model on this 64-bit host, and its parts.
 
-    total_bytes: int
+    `head_bytes` and `tail_bytes` are what TFLM's recording allocator reports. `planning_bytes` is what the memory
+    planner needs beyond the head while it lays the tensors out: TFLM does not report it, and it is above 0 only where
+    activations are small and operators many.
+    """
+
     head_bytes: int
     tail_bytes: int
+    planning_bytes: int
     engine: str
     version: str
 
+    @property
+    def total_bytes(self) -> int:
+        """The whole arena."""
+        return self.head_bytes + self.tail_bytes + self.planning_bytes
+
 
 def measure_arena(model: bytes) -> ArenaMeasurement:
-    """What the TFLM runtime allocates for an int8 TFLite file. Raises CheckError for a file it cannot run.
+    """What the TFLM runtime needs for an int8 TFLite file. Raises CheckError for a file it cannot run.
 
     Reads what TFLM prints on file descriptor 2, which belongs to the process: not to be called from two threads.
     """
     from tflite_micro import __version__
 
-    size = FIRST_ARENA_BYTES
-    while True:
-        try:
-            interpreter = _open(model, size)
-            break
-        except CheckError:
-            size *= 4
-            if size > LARGEST_ARENA_BYTES:
-                raise
+    interpreter = _open(model, LARGEST_ARENA_BYTES)
     with native_stderr_captured() as captured:
         interpreter.print_allocations()
         text = captured()
     found = dict(re.findall(r"Arena allocation (total|head|tail) (\d+) bytes", text))
     if set(found) != {"total", "head", "tail"}:
         raise RuntimeError(f"tflite_micro {__version__} reports allocations in another form: {text[:200]!r}")
-    total, head, tail = (int(found[part]) for part in ("total", "head", "tail"))
-    return ArenaMeasurement(total, head, tail, ENGINE, __version__)
+    head, tail = int(found["head"]), int(found["tail"])
+    smallest = _smallest_arena(model, head + tail)
+    return ArenaMeasurement(head, tail, smallest - head - tail, ENGINE, __version__)
+
+
+def _smallest_arena(model: bytes, recorded_bytes: int) -> int:
+    """The smallest arena that works, at least `recorded_bytes`, in steps of 16 bytes; by bisection where that fails."""
+    if _fits(model, recorded_bytes):
+        return recorded_bytes
+    too_small, enough = 0, 1  # in steps above what was recorded
+    while not _fits(model, recorded_bytes + enough * STEP_BYTES):
+        too_small, enough = enough, enough * 2
+    while enough - too_small > 1:
+        middle = (too_small + enough) // 2
+        too_small, enough = (
+            (too_small, middle) if _fits(model, recorded_bytes + middle * STEP_BYTES) else (middle, enough)
+        )
+    return recorded_bytes + enough * STEP_BYTES
+
+
+def _fits(model: bytes, arena_bytes: int) -> bool:
+    try:
+        _open(model, arena_bytes)
+    except CheckError:
+        return False
+    return True
 
 
 def _open(model: bytes, arena_bytes: int) -> Any:

@@ -13,6 +13,7 @@ from conftest import make_stages
 
 from agent.commands import build_app
 
+
 def assert_one_line(result: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
     assert result.returncode == code, result.stderr
     lines = result.stderr.strip().splitlines()
@@ -106,7 +107,7 @@ def test_boards_lists_every_number_with_its_source(tmp_path: Path) -> None:
         (["run", "--set", "design.nope=1"], ["design.nope is not a configuration key"]),
         (["run", "--set", "design.max_trials=many"], ["design.max_trials", "many"]),
         (["run", "--set", "nonsense"], ["--set takes key=value"]),
-        (["run", "--set", "seed.deep=1"], ["seed.deep"]),
+        (["run", "--set", "seed.deep=1"], ["seed"]),
         (["run", "--config", "missing.toml"], ["missing.toml"]),
         (["run", "--approve", "perhaps"], ["approve", "perhaps"]),
         (["run", "--llm", "nope"], ["smollm2", "nope"]),

@@ -95,7 +95,7 @@ def test_a_repeated_design_is_rejected_as_a_duplicate(open_workspace: Open, even
 
 
 def test_a_search_without_a_legal_candidate_says_so(open_workspace: Open, events: list[Event]) -> None:
-    workspace = open_workspace(BUDGET.model_copy(update={"macs_max": 60_000}))
+    workspace = open_workspace(BUDGET.model_copy(update={"macs_max": 50_500}))
     graph = build(workspace, [propose(), propose(kernel_size=5)], events, max_proposals=2)
     with pytest.raises(NoLegalCandidateError, match="none of 2 proposals was legal"):
         graph.invoke(start_state(), CONFIG)

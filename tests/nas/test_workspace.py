@@ -49,7 +49,7 @@ def test_a_proposal_outside_the_space_is_recorded_as_invalid_with_the_rule(open_
 
 
 def test_a_candidate_over_the_limit_is_rejected_with_cause_and_cheapest_edits(open_workspace: Open) -> None:
-    workspace = open_workspace(BUDGET.model_copy(update={"macs_max": 150_000}))
+    workspace = open_workspace(BUDGET.model_copy(update={"macs_max": 100_000}))
     trial = workspace.judge(propose(workspace, 1, out_channels=64))
     assert trial.state == "rejected"
     assert trial.violations[0]["constraint"] == "macs"

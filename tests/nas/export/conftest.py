@@ -95,5 +95,9 @@ def model(example: Example) -> bytes:
 
 @pytest.fixture(scope="session")
 def onnx_model(example: Example) -> bytes:
-    """Its ONNX file."""
-    return export_onnx(example.network, example.task)
+    """Its ONNX file, exported in the middle of training."""
+    example.network.train()
+    exported = export_onnx(example.network, example.task)
+    assert example.network.training, "the mode must be kept"
+    example.network.eval()
+    return exported

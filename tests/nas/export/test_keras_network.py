@@ -48,8 +48,3 @@ def test_a_folded_convolution_equals_convolution_and_batch_norm(example: Any) ->
         folded = torch.nn.functional.pad(images, (0, 1, 1, 1)).double()  # SAME padding of 21x16 at stride 2
         actual = torch.nn.functional.conv2d(folded, torch.from_numpy(kernel), torch.from_numpy(bias), stride=2)
     torch.testing.assert_close(actual, expected, rtol=0, atol=1e-5)
-
-
-def test_a_network_of_another_architecture_is_refused(example: Any, random_example: Callable[[int], Any]) -> None:
-    with pytest.raises(ValueError, match="shorter|longer"):
-        build_keras_network(example.network, random_example(0).architecture, example.task)

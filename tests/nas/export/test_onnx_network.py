@@ -8,7 +8,7 @@ import onnx
 import pytest
 import torch
 
-from nas.export.onnx_network import export_onnx, run_onnx
+from nas.export.onnx_network import run_onnx
 
 
 @pytest.mark.parametrize("num_images", [1, 5])
@@ -28,12 +28,3 @@ def test_the_file_is_valid_and_whole_and_tells_nothing_of_this_machine(onnx_mode
     assert [(value.name) for value in (*parsed.graph.input, *parsed.graph.output)] == ["images", "logits"]
     assert b".py" not in onnx_model
     assert str(Path(__file__).parents[3]).encode() not in onnx_model
-
-
-def test_exporting_leaves_a_training_network_in_training(example: Any, onnx_model: bytes) -> None:
-    example.network.train()
-    try:
-        assert export_onnx(example.network, example.task) == onnx_model
-        assert example.network.training
-    finally:
-        example.network.eval()
