@@ -15,6 +15,8 @@ from nas.events import EventSink
 from nas.workspace import Workspace
 from tools import build_explain
 
+_LONG_LISTS = ("operators", "files", "versions")  # they stay in metrics.json; graph state is small
+
 
 class DeliveryState(TypedDict):
     """winners: who was selected; approved: who may be delivered; outcomes: candidate id -> phase -> plain figures."""
@@ -58,7 +60,8 @@ class DeliveryNodes:
 
         def deliver(candidate: str) -> dict[str, Any]:
             call_tool(build_explain(self.workspace), {"candidate_id": candidate}, self.events)
-            return self.workspace.export(candidate)
+            metrics = self.workspace.export(candidate)
+            return {name: value for name, value in metrics.items() if name not in _LONG_LISTS}
 
         return self._add(state, "metrics", deliver)
 

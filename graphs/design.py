@@ -15,6 +15,7 @@ from graphs.settings import DesignSettings
 from graphs.tracing import ChatCall, call_chat_model, call_tool, derive_seed, trace_node
 from nas.errors import NoLegalCandidateError
 from nas.events import EventSink
+from nas.space import spell_choice
 from nas.suggestions import suggest
 from nas.trial import Trial
 from nas.workspace import Workspace
@@ -99,7 +100,9 @@ class DesignNodes:
         trends = workspace.front().trends
         trials = workspace.trials
         stages = parent.architecture.stages if parent and parent.architecture else ()
-        described = [", ".join(f"{key} {value}" for key, value in stage.to_dict().items()) for stage in stages]
+        described = [
+            ", ".join(f"{field} {spell_choice(value)}" for field, value in stage.to_dict().items()) for stage in stages
+        ]
         text = render(
             "design",
             data_name=self.data_name,

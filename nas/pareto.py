@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nas.space import STAGE_FIELDS
+from nas.space import STAGE_FIELDS, spell_choice
 from nas.trial import Trial
 
 OBJECTIVES = ("validation_accuracy", "macs", "params")
@@ -74,7 +74,7 @@ def find_trends(front: Sequence[Trial]) -> Trends | None:
     stages = [stage for trial in front if trial.architecture for stage in trial.architecture.stages]
     values = []
     for field in STAGE_FIELDS:
-        counts = Counter(str(getattr(stage, field)).lower() for stage in stages if getattr(stage, field) is not None)
+        counts = Counter(spell_choice(getattr(stage, field)) for stage in stages if getattr(stage, field) is not None)
         values.append((field, tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))))
     return Trends(
         num_members=len(front),

@@ -177,7 +177,7 @@ class SearchSpace:
 
     def describe(self) -> tuple[tuple[str, str], ...]:
         """(field, allowed values) in words, for prompts and help."""
-        return tuple((field, ", ".join(_spell(value) for value in self.choices(field))) for field in STAGE_FIELDS)
+        return tuple((field, ", ".join(spell_choice(value) for value in self.choices(field))) for field in STAGE_FIELDS)
 
 
 def _same(value: object, allowed: Choice) -> bool:
@@ -191,8 +191,9 @@ def _same(value: object, allowed: Choice) -> bool:
 
 
 def _one_of(allowed: Sequence[Choice]) -> str:
-    return f"must be one of {', '.join(_spell(value) for value in allowed)}"
+    return f"must be one of {', '.join(spell_choice(value) for value in allowed)}"
 
 
-def _spell(value: Choice) -> str:
+def spell_choice(value: Choice) -> str:
+    """A value as prompts and messages write it: booleans as in JSON."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -19,7 +19,7 @@ def suggest(trends: Trends | None, trials: Sequence[Trial], budget: Budget) -> t
     causes = Counter(violation["constraint"] for trial in recent for violation in trial.violations)
     if causes:
         cause, count = causes.most_common(1)[0]
-        found.append(f"{count} of the last {len(recent)} rejections broke the {cause} limit.")
+        found.append(f"Of the last {len(recent)} rejected, {count} broke the {cause} limit.")
     if trends is None:
         return tuple(found)
     middle = (budget.macs_min + budget.macs_max) / 2

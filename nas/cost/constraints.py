@@ -24,8 +24,8 @@ SHOWN_TENSORS = 4
 class Violation:
     """One broken limit.
 
-    `cause` holds, for peak SRAM, the operator at the peak with its stage, live bytes and live tensors; for MACs and
-    flash the stages that cost most. Each of `cheapest_edits` keeps all limits; `searched`: whether any were sought.
+    `cause` holds, for peak SRAM, the operator at the peak with its stage, live bytes and live tensors, and the arena's
+    parts (`planning_bytes`: what starting takes beyond head and tail, see setup.py); for MACs and flash the stages that cost most. Each of `cheapest_edits` keeps all limits; `searched`: whether any were sought.
     """
 
     constraint: Constraint
@@ -68,10 +68,12 @@ class Violation:
         listed = ", ".join(f"{tensor['name']} {tensor['bytes']:,}" for tensor in tensors)
         more = len(self.cause["live_tensors"]) - len(tensors)
         rest = f" and {more} smaller ones" if more else ""
+        extra = self.cause["planning_bytes"]
+        planning = f", and {extra:,} more for a moment at start" if extra else ""
         return (
             f"The peak is operator {self.cause['operator']} ({self.cause['op']}, {self.cause['name']}) in "
             f"{_spell_place(self.cause['stage'])}, where {self.cause['live_bytes']:,} bytes are alive: {listed}{rest}. "
-            f"TFLM's plan puts them in {head:,} bytes and adds {tail:,} of its own."
+            f"TFLM's plan puts them in {head:,} bytes and adds {tail:,} of its own{planning}."
         )
 
     def _advise(self) -> str:
@@ -121,8 +123,12 @@ def find_violations(
 
 def _find_cause(account: CostReport, constraint: Constraint) -> dict[str, Any]:
     if constraint == "peak_sram":
-        head, tail = account.price.head_bytes, account.price.tail_bytes
-        return account.peak.to_dict() | {"head_bytes": head, "tail_bytes": tail}
+        priced = account.price
+        return account.peak.to_dict() | {
+            "head_bytes": priced.head_bytes,
+            "tail_bytes": priced.tail_bytes,
+            "planning_bytes": priced.arena_bytes - priced.total_bytes,
+        }
     totals: Counter[Place] = Counter()
     for operator in account.operator_list.operators:
         totals[operator.stage] += operator.macs if constraint == "macs" else operator.weights

@@ -30,6 +30,7 @@ class Step(NamedTuple):
     """One operator within a block. `inputs` are activations only: 0 is the block's input, k the k-th step's output.
 
     `weights` is the number of int8 weights and `biases` of int32 biases; both 0 for operators without constants.
+    `fused` is the activation that runs inside the operator, "" if none.
     `params` counts the float network's parameters that end in this operator: a batch norm's scale and shift count
     where they are folded, so that the parameters of all operators sum to the torch network's.
     """
@@ -42,6 +43,7 @@ class Step(NamedTuple):
     params: int = 0
     weights: int = 0
     biases: int = 0
+    fused: str = ""
 
     @property
     def output_bytes(self) -> int:
@@ -57,7 +59,14 @@ class Step(NamedTuple):
 
 
 def _convolution(
-    name: str, source: int, kernel: int, in_channels: int, shape: tuple[int, int, int], *, normed: bool = True
+    name: str,
+    source: int,
+    kernel: int,
+    in_channels: int,
+    shape: tuple[int, int, int],
+    *,
+    normed: bool = True,
+    fused: str = "",
 ) -> Step:
     weights = kernel * kernel * in_channels * shape[2]
     # with batch norm: scale and shift, no bias of its own; else one bias. Int8 has one bias a channel either way
@@ -70,10 +79,11 @@ def _convolution(
         params=weights + (2 if normed else 1) * shape[2],
         weights=weights,
         biases=shape[2],
+        fused=fused,
     )
 
 
-def _depthwise(source: int, kernel: int, shape: tuple[int, int, int]) -> Step:
+def _depthwise(source: int, kernel: int, shape: tuple[int, int, int], fused: str) -> Step:
     weights = kernel * kernel * shape[2]
     return Step(
         op="DEPTHWISE_CONV_2D",
@@ -84,6 +94,7 @@ def _depthwise(source: int, kernel: int, shape: tuple[int, int, int]) -> Step:
         params=weights + 2 * shape[2],
         weights=weights,
         biases=shape[2],
+        fused=fused,
     )
 
 
@@ -102,7 +113,7 @@ def _append_gate(steps: list[Step], se_channels: int) -> None:
     source, shape = len(steps), steps[-1].shape
     channels = shape[2]
     steps.append(Step("MEAN", "se_pool", (source,), (1, 1, channels)))
-    steps.append(_convolution("se_reduce", source + 1, 1, channels, (1, 1, se_channels), normed=False))
+    steps.append(_convolution("se_reduce", source + 1, 1, channels, (1, 1, se_channels), normed=False, fused="relu"))
     steps.append(_convolution("se_expand", source + 2, 1, se_channels, (1, 1, channels), normed=False))
     steps.append(Step("LOGISTIC", "se_sigmoid", (source + 3,), (1, 1, channels)))
     steps.append(Step("MUL", "se_scale", (source, source + 4), shape))
@@ -111,11 +122,12 @@ def _append_gate(steps: list[Step], se_channels: int) -> None:
 def block_steps(plan: BlockPlan) -> tuple[Step, ...]:
     """The operators of one block in execution order (equations 2-8, batch norm folded)."""
     in_size, out_size = (plan.in_height, plan.in_width), (plan.out_height, plan.out_width)
+    fused = "relu6" if plan.activation == "relu6" else ""
     steps: list[Step] = []
     if plan.kind == "MBConv":
-        steps.append(_convolution("expand", 0, 1, plan.in_channels, (*in_size, plan.hidden_channels)))
+        steps.append(_convolution("expand", 0, 1, plan.in_channels, (*in_size, plan.hidden_channels), fused=fused))
         _append_activation(steps, plan.activation, "expand")
-    steps.append(_depthwise(len(steps), plan.kernel_size, (*out_size, plan.hidden_channels)))
+    steps.append(_depthwise(len(steps), plan.kernel_size, (*out_size, plan.hidden_channels), fused))
     _append_activation(steps, plan.activation, "depthwise")
     if plan.se_channels:
         _append_gate(steps, plan.se_channels)
@@ -128,7 +140,7 @@ def block_steps(plan: BlockPlan) -> tuple[Step, ...]:
 def stem_steps(task: Task) -> tuple[Step, ...]:
     """The stem: one convolution 3x3 with stride 2 and fused ReLU6."""
     size = same_output(task.height, 2), same_output(task.width, 2)
-    return (_convolution("stem", 0, 3, task.channels, (*size, task.stem_channels)),)
+    return (_convolution("stem", 0, 3, task.channels, (*size, task.stem_channels), fused="relu6"),)
 
 
 def head_steps(task: Task, in_channels: int) -> tuple[Step, ...]:

@@ -42,10 +42,10 @@ class Recipe(BaseModel):
 
 
 class DistillRecipe(Recipe):
-    """A phase with a teacher: temperature T of eq. 9-11 and the course of alpha (see `distillation.alpha_at`)."""
+    """A phase with a teacher: temperature T of eq. 9-11 and the course of alpha (`distillation.alpha_at`)."""
 
     temperature: float = Field(default=10.0, gt=0, allow_inf_nan=False)
-    alpha_schedule: AlphaSchedule = "paper"
+    alpha_schedule: AlphaSchedule = "paper"  # the two measure alike: see the quick recipes
 
     @model_validator(mode="after")
     def _check_images_stay(self) -> "DistillRecipe":
@@ -116,6 +116,15 @@ PAPER_FULL = Recipe(
 # the cosine ends at 0 because these are the weights that ship. Batch, momentum and decay as in the other phases.
 PAPER_DISTILL = DistillRecipe(epochs=50, learning_rate=0.05, schedule="cosine")
 
+# For digits at 32x32 on CPU cores. Measured with networks of 0.48 and 2.56 M MACs, three seeds each, one thread
+# (288 validation images, so one image is 0.35 points; figures are means over the six runs):
+#   mini     98.44% validation, 2 and 5 s
+#   full     99.42% validation, 98.93% test, 8 and 20 s
+#   teacher  98.26% validation, 20 s: no better than the students it teaches
+#   distill  99.36% validation with alpha "paper", 99.42% with "paper-prose", 5 and 11 s; 99.54% with the labels alone
+# So on digits distillation shows the machinery and gains nothing: full training already stands at the ceiling. The two
+# schedules differ by one image of 1,728, which decides nothing; the default stays with the paper's formula.
+# Peak rate 0.2 beat 0.05 by far and 0.5 by a little; batches of 32 beat 64 in so few steps; `shift` suits five epochs.
 QUICK_MINI = Recipe(
     epochs=5, learning_rate=0.2, schedule="warmup-cosine", warmup_epochs=1, batch_size=32, augmentation="shift"
 )

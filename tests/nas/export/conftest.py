@@ -45,10 +45,10 @@ def make_example(architecture: Architecture, task: Task, seed: int, num_images: 
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.weight.uniform_(0.5, 1.5, generator=generator)
                 module.bias.normal_(0, 0.3, generator=generator)
+                module.momentum = 1.0  # one pass sets the statistics
         network.classifier.weight.normal_(0, 0.3, generator=generator)
         network.train()
-        for _ in range(20):
-            network(images)
+        network(images)
     return Example(network.eval(), architecture, task, images.permute(0, 2, 3, 1).contiguous().numpy())
 
 

@@ -1,0 +1,151 @@
+"""The embedded model: exactness of the kept prompt, jump-forward, text, several tools, errors."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import numpy as np
+import pytest
+from langchain_core.messages import HumanMessage, SystemMessage
+from pydantic import BaseModel
+from sample_tools import edit_tool, whole_tool
+
+from agent.chat_models.engine import PREFILL_BLOCK, CausalEngine, Continuation, DrawSettings
+from agent.chat_models.local import LocalChatModel
+from agent.chat_models.settings import ChatModelSettings
+from nas.errors import ChatModelError
+from nas.space import SearchSpace
+
+MESSAGES = [SystemMessage("You design neural networks in JSON. " * 20), HumanMessage("Design one.")]
+RNG = random.Random(0)
+PROMPT = [RNG.randrange(100, 40_000) for _ in range(3 * PREFILL_BLOCK + 20)]
+
+
+def logits_of(engine: CausalEngine, prompt: list[int]) -> list[np.ndarray]:
+    """Logits after the prompt, after a forced chunk and after one more token."""
+    return [engine.read_prompt(prompt)[0], engine.read_on([5, 6, 7]), engine.read_on([9])]
+
+
+@pytest.mark.parametrize("shared", [0, 10, PREFILL_BLOCK, PREFILL_BLOCK + 1, 3 * PREFILL_BLOCK + 1])
+def test_logits_do_not_depend_on_what_was_read_before(engine: CausalEngine, shared: int) -> None:
+    fresh = logits_of(CausalEngine(engine.model, engine.tokenizer), PROMPT)
+    engine.read_prompt(PROMPT[:shared] + [RNG.randrange(100, 40_000) for _ in range(90)])
+    engine.read_on([1] * 5)
+    for kept, expected in zip(logits_of(engine, PROMPT), fresh, strict=True):
+        assert np.array_equal(kept, expected)  # to the bit: a resumed run must draw the same tokens
+
+
+def test_a_shared_prompt_is_read_once(smollm2: LocalChatModel) -> None:
+    bound = smollm2.bind_tools([edit_tool()])
+    bound.invoke(MESSAGES, seed=1)
+    answer = bound.invoke([MESSAGES[0], HumanMessage("Now another one.")], seed=1)
+    cached, total = answer.response_metadata["cached_prompt_tokens"], answer.usage_metadata["input_tokens"]
+    assert total - 2 * PREFILL_BLOCK < cached < total
+
+
+def test_an_interrupted_reading_leaves_no_trace(engine: CausalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = logits_of(engine, PROMPT)
+    layer = engine.model.model.layers[3]
+    with monkeypatch.context() as patch:
+        patch.setattr(layer, "forward", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            engine.read_on([1, 2, 3])
+    for again, first in zip(logits_of(engine, PROMPT), expected, strict=True):
+        assert np.array_equal(again, first)
+
+
+def interrupt(*args: object, **kwargs: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_the_model_is_asked_only_where_there_is_a_choice(smollm2: LocalChatModel) -> None:
+    answer = smollm2.bind_tools([whole_tool(SearchSpace(num_stages=5))]).invoke(MESSAGES, seed=1)
+    assert len(answer.tool_calls[0]["args"]["stages"]) == 5
+    assert answer.usage_metadata["output_tokens"] > 200
+    assert answer.response_metadata["model_calls"] < 80
+
+
+def test_a_call_without_a_choice_costs_no_model_call(smollm2: LocalChatModel) -> None:
+    class Explain(BaseModel):
+        """Explain a candidate."""
+
+        candidate_id: str
+
+        model_config = {"json_schema_extra": {"properties": {"candidate_id": {"const": "c0001"}}}}
+
+    answer = smollm2.bind_tools([Explain]).invoke(MESSAGES)
+    assert answer.tool_calls[0]["args"] == {"candidate_id": "c0001"}
+    assert answer.response_metadata["model_calls"] == 0
+
+
+def test_among_several_tools_the_name_is_chosen_first(smollm2: LocalChatModel) -> None:
+    class Red(BaseModel):
+        """Choose red."""
+
+        shade: bool
+
+    class Blue(BaseModel):
+        """Choose blue."""
+
+        depth: int
+
+        model_config = {"json_schema_extra": {"properties": {"depth": {"enum": [1, 20, 300]}}}}
+
+    bound = smollm2.bind_tools([Red, Blue], tool_choice="any")
+    for seed in range(4):
+        call = bound.invoke(MESSAGES, seed=seed).tool_calls[0]
+        if call["name"] == "Red":
+            assert isinstance(call["args"]["shade"], bool)
+        else:
+            assert call["name"] == "Blue"
+            assert call["args"]["depth"] in (1, 20, 300)
+
+
+def test_structured_output_works_as_in_langchain(smollm2: LocalChatModel) -> None:
+    class Verdict(BaseModel):
+        """A verdict."""
+
+        pair: tuple[bool, bool]
+
+    verdict = smollm2.with_structured_output(Verdict).invoke(MESSAGES)
+    assert isinstance(verdict, Verdict)
+
+
+def test_without_tools_it_writes_text_up_to_a_stop(engine: CausalEngine) -> None:
+    model = LocalChatModel(engine=engine, settings=ChatModelSettings(temperature=0, max_tokens=12))
+    said = model.invoke([HumanMessage("Count: one, two, three")])
+    assert said.text
+    assert said.usage_metadata["output_tokens"] <= 12
+    mark = said.text[3:5]
+    assert model.invoke([HumanMessage("Count: one, two, three")], stop=[mark]).text == said.text.partition(mark)[0]
+
+
+def test_a_prompt_longer_than_the_context_is_one_line(smollm2: LocalChatModel) -> None:
+    with pytest.raises(ChatModelError, match=r"smollm2's context of 8192 tokens; got \d+: shorten it"):
+        smollm2.invoke([HumanMessage("word " * 9_000)])
+
+
+def test_a_call_that_does_not_end_is_one_line(engine: CausalEngine) -> None:
+    model = LocalChatModel(engine=engine, settings=ChatModelSettings(max_tokens=20))
+    with pytest.raises(ChatModelError, match="complete within max_tokens = 20"):
+        model.bind_tools([whole_tool()]).invoke(MESSAGES)
+
+
+def test_tools_are_described_on_request(engine: CausalEngine) -> None:
+    plain = LocalChatModel(engine=engine)
+    described = LocalChatModel(engine=engine, settings=ChatModelSettings(describe_tools=True))
+    spent = [
+        re.sub(r"\D", "", str(model.bind_tools([edit_tool()]).invoke(MESSAGES).usage_metadata["input_tokens"]))
+        for model in (plain, described)
+    ]
+    assert int(spent[0]) < int(spent[1]) < int(spent[0]) + 40
+
+
+def test_the_seed_decides_each_draw(engine: CausalEngine) -> None:
+    def draw(seed: int) -> list[int]:
+        writer = Continuation(engine, PROMPT, random.Random(seed), DrawSettings(1.5, 0.0))
+        return [writer.choose(np.arange(100, 1100)) for _ in range(3)]
+
+    assert draw(1) == draw(1)
+    assert draw(1) != draw(2)
