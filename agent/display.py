@@ -33,10 +33,15 @@ class Display:
         self._last_line = time.monotonic()
 
     def __enter__(self) -> Display:
-        if self._console.is_terminal and not self._quiet:
-            self._live = Live(get_renderable=self._render, console=self._console, refresh_per_second=4, transient=True)
-            self._live.start()
+        self.resume()
         return self
+
+    def resume(self) -> None:
+        """Start the live view, where there is a terminal."""
+        if self._console.is_terminal and not self._quiet:
+            # drawn by this thread alone, whenever an event changes it
+            self._live = Live(console=self._console, auto_refresh=False, transient=True)
+            self._live.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -55,12 +60,16 @@ class Display:
             return
         if event.kind == "progress":
             self._show_progress(event.data)
-            return
-        for line in self._narrator.tell(event):
-            self._console.print(line, highlight=False)
-        if event.kind == "node_finished":
+        else:
+            for line in self._narrator.tell(event):
+                self._console.print(line, highlight=False)
+        if event.kind == "node_started":
+            self._progress = {"phase": event.data["node"], "step": "working"}
+        elif event.kind == "node_finished":
             self._progress = {}
             self._front = event.data["update"].get("front", self._front)
+        if self._live is not None:
+            self._live.update(self._render(), refresh=True)
 
     def _show_progress(self, data: dict[str, Any]) -> None:
         key = (str(data.get("phase")), str(data.get("candidate")))

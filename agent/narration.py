@@ -87,8 +87,11 @@ class Narrator:
     def _tell_screen(self, update: Mapping[str, Any], _seconds: float) -> list[RenderableType]:
         if update.get("candidate"):
             return [Text.assemble("  screened  ", (f"{update['candidate']['id']} legal", "green"), f": {self._costs}")]
-        reason = "; ".join(self._violations) or (update.get("rejections") or ["rejected"])[-1]
-        return [Text.assemble("  screened  ", (plain(f"{self._candidate} rejected: {reason}".strip()), "yellow"))]
+        if self._violations:
+            reason = f"{self._candidate} rejected: {'; '.join(self._violations)}"
+        else:
+            reason = (update.get("rejections") or ["rejected"])[-1]
+        return [Text.assemble("  screened  ", (plain(reason), "yellow"))]
 
     def _tell_reflect(self, update: Mapping[str, Any], _seconds: float) -> list[RenderableType]:
         members = ", ".join(member["id"] for member in update["front"])

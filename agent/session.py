@@ -10,6 +10,7 @@ from agent.config import RunConfig
 from agent.display import Display
 from agent.output import message_console, print_json
 from agent.runner import drive_run, prepare
+from agent.sanitize import plain
 from agent.transcript import save_transcript
 from nas.errors import KilosmithError
 from nas.store import RunStore
@@ -53,12 +54,19 @@ def _ask(display: Display, payload: Mapping[str, Any]) -> list[str]:
         if not line:
             print(file=sys.stderr)
             raise KeyboardInterrupt  # nobody is there to answer: the run waits at this question
-        answer = line.strip().lower()
-        if answer in ("", "y", "yes"):
-            return list(winners)
-        if answer in ("n", "no"):
-            return []
-        chosen = answer.replace(",", " ").split()
-        if all(candidate in trained for candidate in chosen):
+        chosen = _read_approval(line, winners, trained)
+        if chosen is not None:
+            display.resume()
             return chosen
-        print(f"{answer!r} is neither yes, no nor trained candidate ids", file=sys.stderr)
+        print(f"{plain(line)!r} is neither yes, no nor trained candidate ids", file=sys.stderr)
+
+
+def _read_approval(line: str, winners: list[str], trained: list[str]) -> list[str] | None:
+    """The candidates an answer approves, or None for an answer that says nothing."""
+    answer = line.strip().lower()
+    if answer in ("", "y", "yes"):
+        return list(winners)
+    if answer in ("n", "no"):
+        return []
+    chosen = answer.replace(",", " ").split()
+    return chosen if all(candidate in trained for candidate in chosen) else None

@@ -162,12 +162,14 @@ def _figures(
         "estimated_tflite_bytes": estimated["tflite_bytes"],
         "flash_bytes": flash_bytes(len(exports.tflite)),
         "flash_limit_bytes": limits.flash_bytes,
-        "estimated_arena_bytes": estimated["peak_sram"]["total_bytes"],
+        "estimated_arena_bytes": estimated["peak_sram"]["arena_bytes"],
         "required_arena_bytes": exports.arena_bytes,
         "peak_sram_limit_bytes": limits.peak_sram_bytes,
-        "estimated_host_arena_bytes": estimated["peak_sram"]["host_total_bytes"],
+        "estimated_host_arena_bytes": estimated["peak_sram"]["host_arena_bytes"],
         "measured_arena_bytes": exports.measured.total_bytes,
-        "measured_arena": asdict(exports.measured) | {"host": describe_host()},
+        "measured_arena": {"total_bytes": exports.measured.total_bytes}
+        | asdict(exports.measured)
+        | {"host": describe_host()},
         "operators": list(list_operators(exports.tflite)),
         "num_calibration_images": exports.num_calibration_images,
         "onnx_max_difference": exports.onnx_max_difference,
@@ -195,7 +197,7 @@ def _require_fit(model: bytes, measured: ArenaMeasurement, estimated: Mapping[st
     That is the estimate, plus what the measurement on this host exceeds its own estimate by.
     """
     arena = estimated["peak_sram"]
-    needed: int = arena["total_bytes"] + max(0, measured.total_bytes - arena["host_total_bytes"])
+    needed: int = arena["arena_bytes"] + max(0, measured.total_bytes - arena["host_arena_bytes"])
     flash = flash_bytes(len(model))
     if needed > limits.peak_sram_bytes:
         raise CheckError(

@@ -155,7 +155,8 @@ class SearchSpace:
         """The architecture with the edits applied; raises SchemaError for an edit outside the space."""
         stages = list(architecture.stages)
         for edit in edits:
-            stages[self._checked(edit, len(stages)) - 1] = replace(stages[edit.stage - 1], **{edit.field: edit.value})  # type: ignore[arg-type]
+            place = self._checked(edit, len(stages)) - 1
+            stages[place] = replace(stages[place], **{edit.field: edit.value})  # type: ignore[arg-type]
         return Architecture(tuple(self._settle_expansion(stage) for stage in stages))
 
     def _checked(self, edit: Edit, num_stages: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -53,10 +53,24 @@ def tool_call_grammar(tools: Sequence[OfferedTool]) -> str:
     calls = [f"call_{number}" for number in range(len(tools))]
     rules = ["start: " + " | ".join(calls)]
     for call, tool in zip(calls, tools, strict=True):
-        schema = {**tool.parameters, "x-guidance": COMPACT_JSON}
+        schema = {**_close_objects(tool.parameters), "x-guidance": COMPACT_JSON}
         rules.append(f'{call}: {json.dumps(_head(tool.name))} {call}_arguments "}}"')
         rules.append(f"{call}_arguments: %json {json.dumps(schema)}")
     return "\n".join(rules)
+
+
+def _close_objects(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema without properties it does not name: pydantic leaves objects open, and a model would write on."""
+    closed = dict(schema)
+    for key in ("properties", "$defs"):
+        if key in closed:
+            closed[key] = {name: _close_objects(inner) for name, inner in closed[key].items()}
+    for key in ("anyOf", "oneOf", "allOf", "prefixItems"):
+        if key in closed:
+            closed[key] = [_close_objects(inner) for inner in closed[key]]
+    if isinstance(closed.get("items"), dict):
+        closed["items"] = _close_objects(closed["items"])
+    return {"additionalProperties": False, **closed} if "properties" in closed else closed
 
 
 class CallMatcher:

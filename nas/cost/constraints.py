@@ -25,7 +25,8 @@ class Violation:
     """One broken limit.
 
     `cause` holds, for peak SRAM, the operator at the peak with its stage, live bytes and live tensors, and the arena's
-    parts (`planning_bytes`: what starting takes beyond head and tail, see setup.py); for MACs and flash the stages that cost most. Each of `cheapest_edits` keeps all limits; `searched`: whether any were sought.
+    parts (`planning_bytes`: what starting takes beyond head and tail, see setup.py); for MACs and flash the stages that
+    cost most. Each of `cheapest_edits` keeps all limits; `searched`: whether any were sought.
     """
 
     constraint: Constraint

@@ -97,11 +97,12 @@ def _render_config(firmware: FirmwareModel) -> str:
 
 namespace kilosmith {{
 
-// Measured: {measured.total_bytes} bytes, {measured.head_bytes} for activations and {measured.tail_bytes} persistent
+// Measured: {measured.total_bytes} bytes, {measured.head_bytes} for activations, {measured.tail_bytes} persistent,
+// {measured.planning_bytes} while planning
 // ({measured.engine} {escape(measured.version)}, reference kernels, {describe_host()}).
 // Added: the larger of {MARGIN_BYTES} bytes and {MARGIN_SHARE:.0%}, rounded up to {ALIGNMENT_BYTES}; never above the
 // board's RAM. A 32-bit MCU needs less than the 64-bit host with the same kernels; CMSIS-NN's scratch buffers can
-// need more, which is what the margin is for. MicroInterpreter::arena_used_bytes() tells the truth on the device.
+// need more, which is what the margin is for.
 constexpr int kArenaBytes = {firmware.arena_bytes};
 
 // int8 (1, height, width, channels): q = round(((pixel / 255 - mean) / std) / scale) + zero point, clamped to -128..127

@@ -8,9 +8,10 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,8 @@ class ArenaMeasurement:
 def measure_arena(model: bytes) -> ArenaMeasurement:
     """What the TFLM runtime needs for an int8 TFLite file. Raises CheckError for a file it cannot run.
 
-    Reads what TFLM prints on file descriptor 2, which belongs to the process: not to be called from two threads.
+    Reads what TFLM prints on file descriptor 2, which belongs to the process: not to be called from two threads. Tries
+    sizes in a process of its own, since TFLM crashes in some arenas that are too small.
     """
     from tflite_micro import __version__
 
@@ -71,25 +73,62 @@ def measure_arena(model: bytes) -> ArenaMeasurement:
 
 def _smallest_arena(model: bytes, recorded_bytes: int) -> int:
     """The smallest arena that works, at least `recorded_bytes`, in steps of 16 bytes; by bisection where that fails."""
-    if _fits(model, recorded_bytes):
-        return recorded_bytes
-    too_small, enough = 0, 1  # in steps above what was recorded
-    while not _fits(model, recorded_bytes + enough * STEP_BYTES):
-        too_small, enough = enough, enough * 2
-    while enough - too_small > 1:
-        middle = (too_small + enough) // 2
-        too_small, enough = (
-            (too_small, middle) if _fits(model, recorded_bytes + middle * STEP_BYTES) else (middle, enough)
-        )
+    with _Trials(model) as trials:
+        if trials.works(recorded_bytes):
+            return recorded_bytes
+        too_small, enough = 0, 64  # in steps above what was recorded
+        while not trials.works(recorded_bytes + enough * STEP_BYTES):
+            too_small, enough = enough, enough * 2
+        while enough - too_small > 1:
+            middle = (too_small + enough) // 2
+            if trials.works(recorded_bytes + middle * STEP_BYTES):
+                enough = middle
+            else:
+                too_small = middle
     return recorded_bytes + enough * STEP_BYTES
 
 
-def _fits(model: bytes, arena_bytes: int) -> bool:
+class _Trials:
+    """Starts a model in arenas of given sizes, in a process of its own.
+
+    TFLM ends with a segmentation fault where the arena leaves its planner about no room at all.
+    """
+
+    def __init__(self, model: bytes) -> None:
+        self._model = model
+        self._pool: ProcessPoolExecutor | None = None
+
+    def works(self, arena_bytes: int) -> bool:
+        """Whether the model starts; raises CheckError beyond all reason."""
+        if arena_bytes > LARGEST_ARENA_BYTES:
+            raise CheckError(f"TFLM must run a model in {LARGEST_ARENA_BYTES:,} bytes; this one does not start there")
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_leave_interrupts)
+        try:
+            return self._pool.submit(_starts, self._model, arena_bytes).result()
+        except BrokenProcessPool:
+            self._pool = None
+            return False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _starts(model: bytes, arena_bytes: int) -> bool:
     try:
         _open(model, arena_bytes)
     except CheckError:
         return False
     return True
+
+
+def _leave_interrupts() -> None:
+    """In a worker: Ctrl-C is the parent's to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _open(model: bytes, arena_bytes: int) -> Any:
@@ -120,7 +159,8 @@ def predict(
     """int8 logits (N, classes) of quantized images (N, H, W, C), each run through TFLM in an arena of `arena_bytes`.
 
     Long splits go to worker processes (`workers`, default: one a CPU), since TFLM holds Python's lock while it runs.
-    `on_progress(done, total)` is called about once a second. Raises CheckError when the arena is too small.
+    `on_progress(done, total)` is called about once a second. Raises CheckError when the arena is too small; TFLM may
+    crash instead (see `measure_arena`, whose total is safe).
     """
     workers = workers or os.cpu_count() or 1
     interpreter = _open(model, arena_bytes)
@@ -174,9 +214,9 @@ _worker_interpreter: Any = None
 
 
 def _start_worker(model: bytes, arena_bytes: int) -> None:
-    """In a worker: build the interpreter once; Ctrl-C is the parent's to handle."""
+    """In a worker: build the interpreter once."""
     global _worker_interpreter  # noqa: PLW0603
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _leave_interrupts()
     _worker_interpreter = _open(model, arena_bytes)
 
 

@@ -121,7 +121,7 @@ def test_estimates_stand_beside_measurements(delivery: Delivery) -> None:
     assert metrics["measured_arena_bytes"] == arena.total_bytes
     assert metrics["measured_arena"]["engine"] == "tflm"
     assert metrics["measured_arena"]["version"] == arena.version
-    assert metrics["estimated_arena_bytes"] == estimated["peak_sram"]["total_bytes"]
+    assert metrics["estimated_arena_bytes"] == estimated["peak_sram"]["arena_bytes"]
     assert metrics["required_arena_bytes"] >= metrics["estimated_arena_bytes"]
     assert metrics["firmware_arena_bytes"] >= arena.total_bytes + 2048
     assert (metrics["macs"], metrics["params"]) == (estimated["macs"], estimated["params"])
@@ -181,7 +181,7 @@ def test_a_model_that_does_not_fit_is_refused_with_figures(
 
 def test_an_arena_beyond_its_estimate_counts_against_the_limit(deliver_to: Deliver, tmp_path: Path) -> None:
     estimated = report(ARCHITECTURE, TASK).to_dict()
-    estimated["peak_sram"] |= {"total_bytes": 30_000, "host_total_bytes": 1_000}
+    estimated["peak_sram"] |= {"arena_bytes": 30_000, "host_arena_bytes": 1_000}
     with pytest.raises(CheckError, match="arena must fit 33,000 bytes"):
         deliver_to(tmp_path / "c0007", limits=replace(LIMITS, peak_sram_bytes=33_000), estimated=estimated)
 

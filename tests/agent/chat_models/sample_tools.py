@@ -29,5 +29,5 @@ def edit_tool() -> BaseTool:
     properties = {"candidate_id": {"const": "c0007"}, "edits": edits_schema(SPACE, PARENT)}
     schema = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
     return StructuredTool.from_function(
-        lambda candidate_id, edits: edits, name="edit_architecture", description="Edit.", args_schema=schema
+        lambda **arguments: arguments, name="edit_architecture", description="Edit.", args_schema=schema
     )

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sample_tools import PARENT, SPACE, edit_tool, whole_tool
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from sample_tools import PARENT, SPACE, edit_tool, whole_tool
 
 from agent.chat_models.registry import open_chat_model
 from agent.chat_models.samplers import SchemaSampler
@@ -21,7 +21,7 @@ from nas.errors import SettingError
 from nas.space import Edit
 
 TOOLS = {"propose_architecture": whole_tool(), "edit_architecture": edit_tool()}
-MESSAGES = [SystemMessage("You design neural networks in JSON."), HumanMessage("Improve on c0007. " * 40)]
+MESSAGES = [SystemMessage("You design neural networks in JSON."), HumanMessage("Improve on c0007. " * 12)]
 
 
 def script(path: Path) -> BaseChatModel:

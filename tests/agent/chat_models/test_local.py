@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 
 import numpy as np
 import pytest
@@ -17,9 +16,9 @@ from agent.chat_models.settings import ChatModelSettings
 from nas.errors import ChatModelError
 from nas.space import SearchSpace
 
-MESSAGES = [SystemMessage("You design neural networks in JSON. " * 20), HumanMessage("Design one.")]
+MESSAGES = [SystemMessage("You design neural networks in JSON. " * 12), HumanMessage("Design one.")]
 RNG = random.Random(0)
-PROMPT = [RNG.randrange(100, 40_000) for _ in range(3 * PREFILL_BLOCK + 20)]
+PROMPT = [RNG.randrange(100, 40_000) for _ in range(2 * PREFILL_BLOCK + 20)]
 
 
 def logits_of(engine: CausalEngine, prompt: list[int]) -> list[np.ndarray]:
@@ -27,10 +26,10 @@ def logits_of(engine: CausalEngine, prompt: list[int]) -> list[np.ndarray]:
     return [engine.read_prompt(prompt)[0], engine.read_on([5, 6, 7]), engine.read_on([9])]
 
 
-@pytest.mark.parametrize("shared", [0, 10, PREFILL_BLOCK, PREFILL_BLOCK + 1, 3 * PREFILL_BLOCK + 1])
+@pytest.mark.parametrize("shared", [10, PREFILL_BLOCK, PREFILL_BLOCK + 1, len(PROMPT)])
 def test_logits_do_not_depend_on_what_was_read_before(engine: CausalEngine, shared: int) -> None:
     fresh = logits_of(CausalEngine(engine.model, engine.tokenizer), PROMPT)
-    engine.read_prompt(PROMPT[:shared] + [RNG.randrange(100, 40_000) for _ in range(90)])
+    engine.read_prompt(PROMPT[:shared] + [RNG.randrange(100, 40_000) for _ in range(70)])
     engine.read_on([1] * 5)
     for kept, expected in zip(logits_of(engine, PROMPT), fresh, strict=True):
         assert np.array_equal(kept, expected)  # to the bit: a resumed run must draw the same tokens
@@ -41,7 +40,7 @@ def test_a_shared_prompt_is_read_once(smollm2: LocalChatModel) -> None:
     bound.invoke(MESSAGES, seed=1)
     answer = bound.invoke([MESSAGES[0], HumanMessage("Now another one.")], seed=1)
     cached, total = answer.response_metadata["cached_prompt_tokens"], answer.usage_metadata["input_tokens"]
-    assert total - 2 * PREFILL_BLOCK < cached < total
+    assert total - 1.5 * PREFILL_BLOCK < cached < total
 
 
 def test_an_interrupted_reading_leaves_no_trace(engine: CausalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,11 +134,10 @@ def test_a_call_that_does_not_end_is_one_line(engine: CausalEngine) -> None:
 def test_tools_are_described_on_request(engine: CausalEngine) -> None:
     plain = LocalChatModel(engine=engine)
     described = LocalChatModel(engine=engine, settings=ChatModelSettings(describe_tools=True))
-    spent = [
-        re.sub(r"\D", "", str(model.bind_tools([edit_tool()]).invoke(MESSAGES).usage_metadata["input_tokens"]))
-        for model in (plain, described)
-    ]
-    assert int(spent[0]) < int(spent[1]) < int(spent[0]) + 40
+    few, more = (
+        model.bind_tools([edit_tool()]).invoke(MESSAGES).usage_metadata["input_tokens"] for model in (plain, described)
+    )
+    assert few < more < few + 40
 
 
 def test_the_seed_decides_each_draw(engine: CausalEngine) -> None:

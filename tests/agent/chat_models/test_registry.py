@@ -53,7 +53,7 @@ def test_recorded_answers_come_in_order_or_by_index(tmp_path: Path) -> None:
 
 def test_a_recorded_error_is_raised(tmp_path: Path) -> None:
     model = load_scripted(write_script(tmp_path / "a.json", {"error": "server gone"}))
-    with pytest.raises(ChatModelError, match="^server gone$"):
+    with pytest.raises(ChatModelError, match=r"^server gone$"):
         model.invoke("x")
 
 
@@ -84,5 +84,5 @@ def test_a_malformed_script_is_one_line(tmp_path: Path, text: str, complaint: st
 
 
 def test_a_missing_script_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="cannot read .*gone.json: No such file"):
+    with pytest.raises(SettingError, match=r"cannot read .*gone.json: No such file"):
         load_scripted(tmp_path / "gone.json")

