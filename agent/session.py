@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,7 +25,7 @@ def carry_on(config: RunConfig, open_store: Callable[[], RunStore], *, json: boo
         with open_store() as store:
             try:
                 outcome = drive_run(config, resources, store, display.show, lambda payload: _ask(display, payload))
-            except (KeyboardInterrupt, KilosmithError, OSError):
+            except (KeyboardInterrupt, KilosmithError, OSError, sqlite3.Error):
                 display.pause()
                 if not quiet:
                     console.print(f"run {store.run_id} is kept; continue with: kilosmith resume {store.folder}")

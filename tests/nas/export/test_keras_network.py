@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
+from export_examples import Example, full_example, random_example
 
 from nas.export.keras_network import build_keras_network, fold_batch_norm
 
 
-def check_equal(example: Any) -> None:
+def check_equal(example: Example) -> None:
     keras_network = build_keras_network(example.network, example.architecture, example.task)
     with torch.inference_mode():
         expected = example.network(example.torch_images).numpy()
@@ -20,26 +18,23 @@ def check_equal(example: Any) -> None:
     np.testing.assert_allclose(actual, expected[:4], rtol=0, atol=1e-5 * max(1, float(np.abs(expected).max())))
 
 
-def test_keras_computes_what_torch_computes(example: Any) -> None:
-    check_equal(example)
+def test_keras_computes_what_torch_computes() -> None:
+    check_equal(full_example())
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_keras_computes_what_torch_computes_on_random_architectures(
-    seed: int, random_example: Callable[[int], Any]
-) -> None:
+def test_keras_computes_what_torch_computes_on_random_architectures(seed: int) -> None:
     check_equal(random_example(seed))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 160))
-def test_keras_computes_what_torch_computes_on_many_random_architectures(
-    seed: int, random_example: Callable[[int], Any]
-) -> None:
+def test_keras_computes_what_torch_computes_on_many_random_architectures(seed: int) -> None:
     check_equal(random_example(seed))
 
 
-def test_a_folded_convolution_equals_convolution_and_batch_norm(example: Any) -> None:
+def test_a_folded_convolution_equals_convolution_and_batch_norm() -> None:
+    example = full_example()
     stem = example.network.stem
     kernel, bias = fold_batch_norm(stem)
     images = example.torch_images

@@ -1,19 +1,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 import torch
+from export_examples import Example, full_example
 
-from nas.export.onnx_network import run_onnx
+from nas.export.onnx_network import export_onnx, run_onnx
+
+
+@pytest.fixture(scope="module")
+def example() -> Example:
+    return full_example()
+
+
+@pytest.fixture(scope="module")
+def onnx_model(example: Example) -> bytes:
+    """The file, exported in the middle of training."""
+    example.network.train()
+    exported = export_onnx(example.network, example.task)
+    assert example.network.training, "the mode must be kept"
+    example.network.eval()
+    return exported
 
 
 @pytest.mark.parametrize("num_images", [1, 5])
 def test_onnxruntime_computes_what_torch_computes_for_any_batch(
-    num_images: int, example: Any, onnx_model: bytes
+    num_images: int, example: Example, onnx_model: bytes
 ) -> None:
     images = example.torch_images[:num_images]
     with torch.inference_mode():

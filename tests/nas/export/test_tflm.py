@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
+from export_examples import Example, full_example, full_model, random_example
 from numpy.typing import NDArray
 
 from nas.errors import CheckError
@@ -16,8 +15,13 @@ from nas.export.tflm import measure_arena, predict
 
 
 @pytest.fixture(scope="module")
-def integers(example: Any, model: bytes) -> NDArray[np.int8]:
-    return read_quantization(model)[0].quantize(example.images)
+def model() -> bytes:
+    return full_model()
+
+
+@pytest.fixture(scope="module")
+def integers(model: bytes) -> NDArray[np.int8]:
+    return read_quantization(model)[0].quantize(full_example().images)
 
 
 def predict_by_reference_kernels(model: bytes, images: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -37,7 +41,7 @@ def predict_by_reference_kernels(model: bytes, images: NDArray[np.int8]) -> NDAr
     return np.concatenate(answers)
 
 
-def check_same_answers(example: Any) -> None:
+def check_same_answers(example: Example) -> None:
     model = example.convert()
     images = read_quantization(model)[0].quantize(example.images)
     actual = predict(model, images, arena_bytes=measure_arena(model).total_bytes)
@@ -48,19 +52,20 @@ def check_same_answers(example: Any) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_tflm_answers_as_tflite_reference_kernels(seed: int, random_example: Callable[[int], Any]) -> None:
+def test_tflm_answers_as_tflite_reference_kernels(seed: int) -> None:
     check_same_answers(random_example(seed))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 130))
-def test_tflm_answers_as_tflite_reference_kernels_on_many(seed: int, random_example: Callable[[int], Any]) -> None:
+def test_tflm_answers_as_tflite_reference_kernels_on_many(seed: int) -> None:
     check_same_answers(random_example(seed))
 
 
-def test_int8_logits_follow_the_float_network(example: Any, model: bytes, integers: NDArray[np.int8]) -> None:
+def test_int8_logits_follow_the_float_network(model: bytes, integers: NDArray[np.int8]) -> None:
     import torch
 
+    example = full_example()
     with torch.inference_mode():
         expected = example.network(example.torch_images).numpy()
     logits = predict(model, integers, arena_bytes=1 << 20)
@@ -83,9 +88,7 @@ def test_the_measured_arena_is_the_smallest_that_works(model: bytes, integers: N
     assert arena.total_bytes == arena.head_bytes + arena.tail_bytes + arena.planning_bytes
 
 
-def test_the_planner_needs_more_than_the_head_where_activations_are_tiny(
-    random_example: Callable[[int], Any], capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_the_planner_needs_more_than_the_head_where_activations_are_tiny(capfd: pytest.CaptureFixture[str]) -> None:
     example = random_example(2)
     model = example.convert()
     check_smallest(model, read_quantization(model)[0].quantize(example.images[:1]))

@@ -1,18 +1,16 @@
-"""Networks with lively weights, and their conversions, made once."""
+"""Networks with lively weights, and their conversions, made once a test run."""
 
 from __future__ import annotations
 
+import functools
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import pytest
 import torch
 from numpy.typing import NDArray
 
 from nas.architecture import Architecture, Stage, Task
-from nas.export.onnx_network import export_onnx
 from nas.export.tflite import convert_int8
 from nas.network import Network, build_network
 from nas.space import SchemaError, SearchSpace
@@ -52,24 +50,19 @@ def make_example(architecture: Architecture, task: Task, seed: int, num_images: 
     return Example(network.eval(), architecture, task, images.permute(0, 2, 3, 1).contiguous().numpy())
 
 
-@pytest.fixture(scope="session")
-def random_example() -> Callable[[int], Example]:
-    """The example of a seed: four random stages, odd and even sizes, one or three channels."""
-
-    def draw(seed: int) -> Example:
-        rng = random.Random(seed)
-        space = SearchSpace(num_stages=4, out_channels=(16, 24, 32), num_blocks=(1, 2))
-        while True:
-            architecture = space.sample(rng)
-            size = rng.choice([16, 21, 32, 33]), rng.choice([16, 19, 32])
-            task = Task(*size, channels=rng.choice([1, 3]), num_classes=rng.choice([2, 10, 100]))
-            try:
-                space.check_resolution(architecture, task)
-            except SchemaError:
-                continue
-            return make_example(architecture, task, seed)
-
-    return draw
+def random_example(seed: int) -> Example:
+    """Four random stages, odd and even sizes, one or three channels."""
+    rng = random.Random(seed)
+    space = SearchSpace(num_stages=4, out_channels=(16, 24, 32), num_blocks=(1, 2))
+    while True:
+        architecture = space.sample(rng)
+        size = rng.choice([16, 21, 32, 33]), rng.choice([16, 19, 32])
+        task = Task(*size, channels=rng.choice([1, 3]), num_classes=rng.choice([2, 10, 100]))
+        try:
+            space.check_resolution(architecture, task)
+        except SchemaError:
+            continue
+        return make_example(architecture, task, seed)
 
 
 ALL_FEATURES = Architecture(
@@ -81,23 +74,13 @@ ALL_FEATURES = Architecture(
 )
 
 
-@pytest.fixture(scope="session")
-def example() -> Example:
+@functools.cache
+def full_example() -> Example:
     """One network with every block, activation, SE, an effective skip, both strides, on odd sizes."""
     return make_example(ALL_FEATURES, Task(21, 16, 3, 10), seed=0)
 
 
-@pytest.fixture(scope="session")
-def model(example: Example) -> bytes:
+@functools.cache
+def full_model() -> bytes:
     """Its int8 TFLite file."""
-    return example.convert()
-
-
-@pytest.fixture(scope="session")
-def onnx_model(example: Example) -> bytes:
-    """Its ONNX file, exported in the middle of training."""
-    example.network.train()
-    exported = export_onnx(example.network, example.task)
-    assert example.network.training, "the mode must be kept"
-    example.network.eval()
-    return exported
+    return full_example().convert()
