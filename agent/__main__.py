@@ -50,7 +50,8 @@ def _phrase_error(error: BaseException) -> tuple[int, str]:
             place = f" {error.filename}" if error.filename else " a file"
             return exit_codes.WRONG_INPUT, f"cannot use{place}: {error.strerror or error}"
         case sqlite3.Error():
-            return exit_codes.WRONG_INPUT, f"cannot use the run's checkpoints.sqlite: {error}; free space or mend permissions, then resume"
+            remedy = "free space or mend permissions, then resume"
+            return exit_codes.WRONG_INPUT, f"cannot use the run's checkpoints.sqlite: {error}; {remedy}"
         case _:
             return exit_codes.INTERRUPTED, "interrupted"
 

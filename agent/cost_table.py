@@ -22,7 +22,7 @@ def print_costs(console: Console, costs: CostReport, violations: Sequence[Violat
     totals.add_row("MACs", f"{price.macs / 1e6:.2f} M", f"{budget.macs_min / 1e6:g}-{budget.macs_max / 1e6:g} M")
     totals.add_row("parameters", f"{price.params:,}", "")
     sram, flash = budget.peak_sram_bytes / KIB, budget.flash_bytes / KIB
-    totals.add_row("peak SRAM (TFLM arena, int8, 32-bit)", f"{price.total_bytes / KIB:.1f} KiB", f"{sram:g} KiB")
+    totals.add_row("peak SRAM (TFLM arena, int8, 32-bit)", f"{price.arena_bytes / KIB:.1f} KiB", f"{sram:g} KiB")
     totals.add_row("  activations (head)", f"{price.head_bytes / KIB:.1f} KiB", "")
     totals.add_row("  runtime structures (tail, predicted)", f"{price.tail_bytes / KIB:.1f} KiB", "")
     totals.add_row("flash (model + runtime code, predicted)", f"{price.flash_bytes / KIB:.1f} KiB", f"{flash:g} KiB")

@@ -55,7 +55,7 @@ def _tell_costs(costs: CostReport, budget: Budget) -> list[str]:
     place = peak.stage if isinstance(peak.stage, str) else f"stage {peak.stage}"
     return [
         f"MACs: {price.macs / 1e6:.2f} M, limits {budget.macs_min / 1e6:g} to {budget.macs_max / 1e6:g} M.",
-        f"Peak SRAM (whole TFLM arena on the 32-bit MCU, estimated): {price.total_bytes / KIB:.1f} KiB of "
+        f"Peak SRAM (whole TFLM arena on the 32-bit MCU, estimated): {price.arena_bytes / KIB:.1f} KiB of "
         f"{budget.peak_sram_bytes / KIB:g} KiB; activations {price.head_bytes / KIB:.1f} KiB, the runtime's own "
         f"structures {price.tail_bytes / KIB:.1f} KiB.",
         f"The peak is at operator {peak.operator} ({peak.op}, {place}), where these tensors are alive: {tensors}.",

@@ -81,7 +81,7 @@ def find_trends(front: Sequence[Trial]) -> Trends | None:
         accuracy=(min(accuracies), max(accuracies), sum(accuracies) / len(front)),
         macs=_spread([_objectives(trial)[1] for trial in front]),
         params=_spread([_objectives(trial)[2] for trial in front]),
-        peak_sram_bytes=_spread([(trial.costs or {})["total_bytes"] for trial in front]),
+        peak_sram_bytes=_spread([(trial.costs or {})["arena_bytes"] for trial in front]),
         field_values=tuple(values),
     )
 

@@ -259,8 +259,8 @@ def _plain_costs(price: Price) -> dict[str, int]:
         "params": price.params,
         "head_bytes": price.head_bytes,
         "tail_bytes": price.tail_bytes,
-        "total_bytes": price.total_bytes,
-        "host_total_bytes": price.host_total_bytes,
+        "arena_bytes": price.arena_bytes,
+        "host_arena_bytes": price.host_arena_bytes,
         "tflite_bytes": price.tflite_bytes,
         "flash_bytes": price.flash_bytes,
     }

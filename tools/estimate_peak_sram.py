@@ -19,14 +19,14 @@ def build_estimate_peak_sram(workspace: Workspace) -> StructuredTool:
         price, budget = assessment.report.price, workspace.budget
         violations = [violation for violation in assessment.violations if violation.constraint != "macs"]
         text = (
-            f"{candidate_id}: peak SRAM {price.total_bytes / KIB:.1f} KiB of {budget.peak_sram_bytes / KIB:g} KiB "
+            f"{candidate_id}: peak SRAM {price.arena_bytes / KIB:.1f} KiB of {budget.peak_sram_bytes / KIB:g} KiB "
             f"(int8, TFLM arena: activations {price.head_bytes / KIB:.1f} KiB + runtime structures "
             f"{price.tail_bytes / KIB:.1f} KiB); flash {price.flash_bytes / KIB:.1f} KiB of "
             f"{budget.flash_bytes / KIB:g} KiB."
         )
         text = " ".join([text, *(violation.sentence() for violation in violations)])
         artifact = {
-            "peak_sram_bytes": price.total_bytes,
+            "peak_sram_bytes": price.arena_bytes,
             "flash_bytes": price.flash_bytes,
             "violations": [violation.to_dict() for violation in violations],
         }

@@ -49,5 +49,5 @@ def summarize_member(trial: Trial) -> dict[str, Any]:
         "validation_accuracy": trial.validation_accuracy,
         "macs": costs["macs"],
         "params": costs["params"],
-        "peak_sram_bytes": costs["total_bytes"],
+        "peak_sram_bytes": costs["arena_bytes"],
     }

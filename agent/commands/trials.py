@@ -30,7 +30,7 @@ def trials(run: RunArgument, runs: RunsOption = "runs", json: JsonOption = False
             trial.parent or "",
             f"{100 * trial.validation_accuracy:.2f}" if trial.validation_accuracy is not None else "",
             f"{costs['macs'] / 1e6:.2f}" if costs else "",
-            f"{costs['total_bytes'] / 1024:.1f}" if costs else "",
+            f"{costs['arena_bytes'] / 1024:.1f}" if costs else "",
             Text(plain(trial.reason)),
         )
     if not quiet:

@@ -15,7 +15,7 @@ points = st.tuples(st.integers(0, 20).map(lambda x: x / 20), st.integers(1, 9), 
 
 
 def trained(number: int, accuracy: float, macs: int, params: int) -> Trial:
-    costs = {"macs": macs, "params": params, "total_bytes": 100}
+    costs = {"macs": macs, "params": params, "arena_bytes": 100}
     return Trial(number, "trained", "propose_architecture", ARCHITECTURE, validation_accuracy=accuracy, costs=costs)
 
 

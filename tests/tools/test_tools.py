@@ -47,7 +47,7 @@ def test_a_proposal_gives_a_candidate_id_the_other_tools_take(open_workspace: Op
     assert macs.artifact["macs"] == workspace.assess("c001").report.price.macs
     assert macs.artifact["violations"] == []
     sram = call(build_estimate_peak_sram(workspace), candidate_id="c001")
-    assert sram.artifact["peak_sram_bytes"] == workspace.assess("c001").report.price.total_bytes
+    assert sram.artifact["peak_sram_bytes"] == workspace.assess("c001").report.price.arena_bytes
     trained = call(build_mini_train(workspace), candidate_id="c001")
     assert trained.artifact["state"] == "trained"
     status = call(build_pareto_status(workspace))

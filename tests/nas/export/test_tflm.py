@@ -4,9 +4,10 @@ import warnings
 
 import numpy as np
 import pytest
-from export_examples import Example, full_example, full_model, random_example
+from export_examples import Example, full_example, full_model, make_example, random_example
 from numpy.typing import NDArray
 
+from nas.architecture import Architecture, Stage, Task
 from nas.errors import CheckError
 from nas.export import tflm
 from nas.export.tensorflow_runtime import load_tensorflow
@@ -94,6 +95,21 @@ def test_the_planner_needs_more_than_the_head_where_activations_are_tiny(capfd: 
     check_smallest(model, read_quantization(model)[0].quantize(example.images[:1]))
     assert measure_arena(model).planning_bytes > 0
     assert capfd.readouterr().err == ""
+
+
+def test_a_crash_of_the_runtime_is_an_arena_too_small() -> None:
+    stages = (
+        Stage("DWSepConv", 32, 3, 2, None, 0.5, True, "relu6", 6),
+        Stage("DWSepConv", 16, 3, 1, None, 0.5, True, "leaky_relu", 4),
+        Stage("DWSepConv", 16, 5, 2, None, 0, True, "swish", 6),
+    )
+    model = make_example(Architecture(stages), Task(32, 32, 1, 10), seed=0, num_images=1).convert()
+    arena = measure_arena(model)
+    # about 500 bytes above what the runtime records, its planner has next to no room and the process dies
+    sizes = range(arena.head_bytes + arena.tail_bytes + 480, arena.head_bytes + arena.tail_bytes + 576, 16)
+    with tflm._Trials(model) as trials:
+        assert not any(trials.works(size) for size in sizes)
+        assert trials.works(arena.total_bytes)
 
 
 def test_worker_processes_give_the_same_answers(
