@@ -89,12 +89,21 @@ def prepare(config: RunConfig, show: EventSink) -> Resources:
     def tell(phase: str, step: str) -> None:
         show(Event("progress", {"phase": phase, "step": step}, transient=True))
 
+    limit_threads(config)
     tell("data", f"loading {config.data.spec}")
     data = load_data(config)
     tell("opening", config.llm.spec)
     report = partial(tell, "chat model")
     chat_model = open_chat_model(config.llm.spec, config.llm, cache=cache_folder(), report=report)
     return Resources(data, chat_model)
+
+
+def limit_threads(config: RunConfig) -> None:
+    """Let torch use as many threads as the configuration says; 0 leaves the choice to torch."""
+    if config.threads:
+        import torch  # late: two seconds
+
+        torch.set_num_threads(config.threads)
 
 
 def load_data(config: RunConfig) -> Dataset:

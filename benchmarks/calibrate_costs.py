@@ -171,8 +171,8 @@ def _structs(terms: TailTerms, runtime: Runtime) -> int:
     return (terms.tensors + 2) * runtime.eval_tensor + terms.operators * runtime.node + terms.options
 
 
-def fit_file(cases: Sequence[Case]) -> dict[str, float]:
-    """The file's bytes a step, by least squares on what weights and channels leave."""
+def fit_file(cases: Sequence[Case]) -> tuple[dict[str, float], list[float]]:
+    """The file's bytes a step, by least squares on what weights and channels leave; and what they in turn leave."""
     rows, left = [], []
     for case in cases:
         steps = list_steps(case.architecture, case.task)
@@ -180,7 +180,8 @@ def fit_file(cases: Sequence[Case]) -> dict[str, float]:
         rows.append([counts[key] for key in STEP_BYTES] + [1])
         left.append(case.file_bytes - sum(step.weights + CHANNEL_BYTES * step.biases for step in steps))
     solution = np.linalg.lstsq(np.array(rows, float), np.array(left, float), rcond=None)[0]
-    return {name: round(float(value), 1) for name, value in zip([*STEP_BYTES, "FILE"], solution, strict=True)}
+    constants = {name: round(float(value), 1) for name, value in zip([*STEP_BYTES, "FILE"], solution, strict=True)}
+    return constants, (np.array(left) - np.array(rows) @ solution).tolist()
 
 
 def list_steps(architecture: Architecture, task: Task) -> list[Step]:
@@ -193,6 +194,7 @@ def list_steps(architecture: Architecture, task: Task) -> list[Step]:
 
 def summarize(cases: Sequence[Case], seconds: float) -> dict[str, Any]:
     residuals = tail_residuals(cases)
+    fitted, leftover = fit_file(cases)
     files = [case.file_bytes - price(case.architecture, case.task).tflite_bytes for case in cases]
     shares = [abs(left) / case.file_bytes for left, case in zip(files, cases, strict=True)]
     small = [case for case in cases if case.wasm_tail is not None]
@@ -212,7 +214,8 @@ def summarize(cases: Sequence[Case], seconds: float) -> dict[str, Any]:
         "file_residual_bytes": _spread(files),
         "file_residual_share": round(max(shares), 5),
         "current_file_constants": {**STEP_BYTES, "FILE": FILE_BYTES},
-        "fitted_file_constants": fit_file(cases),
+        "fitted_file_constants": fitted,
+        "fitted_file_residual_bytes": _spread([round(left) for left in leftover]),
         "fitted_tail_constants": fits,
     }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -129,36 +130,32 @@ def same_output(size: int, stride: int) -> int:
     return -(-size // stride)
 
 
-def plan_stage(stage: Stage, number: int, in_channels: int, in_height: int, in_width: int) -> tuple[BlockPlan, ...]:
+def plan_stage(stage: Stage, number: int, in_channels: int, in_height: int, in_width: int) -> Iterator[BlockPlan]:
     """The blocks of one stage (`number`, from 1) that reads a feature map of the given channels, height and width."""
-    plans: list[BlockPlan] = []
     channels, height, width = in_channels, in_height, in_width
     expansion = stage.expansion if stage.block == "MBConv" and stage.expansion else 1
     for block_number in range(1, stage.num_blocks + 1):
         stride = stage.stride if block_number == 1 else 1
         hidden = channels * expansion
         out_height, out_width = same_output(height, stride), same_output(width, stride)
-        plans.append(
-            BlockPlan(
-                stage=number,
-                block=block_number,
-                kind=stage.block,
-                in_channels=channels,
-                hidden_channels=hidden,
-                out_channels=stage.out_channels,
-                kernel_size=stage.kernel_size,
-                stride=stride,
-                se_channels=max(1, int(hidden * stage.se_ratio)) if stage.se_ratio else 0,
-                residual=stage.skip and stride == 1 and channels == stage.out_channels,
-                activation=stage.activation,
-                in_height=height,
-                in_width=width,
-                out_height=out_height,
-                out_width=out_width,
-            )
+        yield BlockPlan(
+            stage=number,
+            block=block_number,
+            kind=stage.block,
+            in_channels=channels,
+            hidden_channels=hidden,
+            out_channels=stage.out_channels,
+            kernel_size=stage.kernel_size,
+            stride=stride,
+            se_channels=max(1, int(hidden * stage.se_ratio)) if stage.se_ratio else 0,
+            residual=stage.skip and stride == 1 and channels == stage.out_channels,
+            activation=stage.activation,
+            in_height=height,
+            in_width=width,
+            out_height=out_height,
+            out_width=out_width,
         )
         channels, height, width = stage.out_channels, out_height, out_width
-    return tuple(plans)
 
 
 def plan_blocks(architecture: Architecture, task: Task) -> tuple[BlockPlan, ...]:

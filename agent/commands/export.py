@@ -27,7 +27,7 @@ def export(
     from agent.config import read_config
     from agent.display import Display
     from agent.narration import build_delivery_table
-    from agent.runner import build_workspace, load_data
+    from agent.runner import build_workspace, limit_threads, load_data
     from nas.errors import SettingError
     from nas.store import RunStore
 
@@ -35,6 +35,7 @@ def export(
         store.lock()
         recorded = store.load_config()["config"]
         config = read_config(recorded | ({"board": board} if board else {}))
+        limit_threads(config)
         workspace = build_workspace(config, store, load_data(config), display.show)
         members = workspace.front().members
         if candidate is None and not members:

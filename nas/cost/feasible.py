@@ -2,8 +2,8 @@
 
 A legal architecture is first built stage by stage: a drawn stage is kept only if the cheapest way to complete the
 architecture still fits under every limit and the largest way still reaches the MACs' minimum. Built this way some
-architectures come up more often than others. So the result is then shuffled by Metropolis steps: redraw one stage, or
-one field of one stage, and keep the change if the architecture is still legal. Every such step leaves the uniform
+architectures come up more often than others. So the result is then shuffled by Metropolis steps: redraw a stage, or a
+field of one or two stages, and keep the change if the architecture is still legal. Every such step leaves the uniform
 distribution over the legal part as it is, and so brings any other one nearer to it; docs/costs.md measures how near.
 """
 
@@ -23,7 +23,7 @@ from nas.space import SearchSpace
 
 MAX_DRAWS = 20_000  # stages drawn before the legal part counts as not found; a few seconds
 DRAWS_PER_STAGE = 200  # draws of one stage before starting anew
-MIXING_STEPS = 300
+MIXING_STEPS_PER_STAGE = 100
 # block and expansion are redrawn together: uniform over the space's pairs, of which DWSepConv ignores the expansion
 FIELD_GROUPS: tuple[tuple[str, ...], ...] = (
     ("block", "expansion"),
@@ -43,7 +43,7 @@ def sample_feasible(space: SearchSpace, task: Task, budget: Budget, rng: random.
     Raises SettingError if even the cheapest architecture breaks a limit, or if none was found in `MAX_DRAWS` draws.
     """
     architecture = _build(space, task, budget, rng)
-    for _ in range(MIXING_STEPS):
+    for _ in range(MIXING_STEPS_PER_STAGE * space.num_stages):
         proposal = _redraw(architecture, space, rng)
         if proposal != architecture and price_if_legal(proposal, task, budget):
             architecture = proposal
@@ -131,12 +131,18 @@ def _check_possible(space: SearchSpace, task: Task, budget: Budget) -> None:
 
 
 def _redraw(architecture: Architecture, space: SearchSpace, rng: random.Random) -> Architecture:
-    """The architecture with one stage, or one field of one stage, drawn anew (a symmetric proposal)."""
-    place = rng.randrange(len(architecture.stages))
-    drawn = space.sample_stage(rng)
-    if rng.random() < 0.5:
-        group = rng.choice(FIELD_GROUPS)
-        drawn = replace(architecture.stages[place], **{field: getattr(drawn, field) for field in group})
+    """The architecture with one stage, one field of one stage, or one field of two stages drawn anew.
+
+    All three are drawn as the space draws, whatever stood there before: steps that keep what is legal and leave the
+    uniform distribution as it is. Two stages at once, because a stride can often only move from one to another.
+    """
     stages = [*architecture.stages]
-    stages[place] = drawn
+    move = rng.random()
+    if move < 0.4:
+        stages[rng.randrange(len(stages))] = space.sample_stage(rng)
+        return Architecture(tuple(stages))
+    group = rng.choice(FIELD_GROUPS)
+    for place in rng.sample(range(len(stages)), 1 if move < 0.7 else min(2, len(stages))):
+        drawn = space.sample_stage(rng)
+        stages[place] = replace(stages[place], **{field: getattr(drawn, field) for field in group})
     return Architecture(tuple(stages))

@@ -7,7 +7,6 @@ A block is described once, as `Step`s (`block_steps`). `lower` strings them toge
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 from typing import Literal, NamedTuple, TypeAlias
 
 from nas.architecture import ActivationKind, Architecture, BlockPlan, Task, plan_blocks, same_output
@@ -30,6 +29,7 @@ class Step(NamedTuple):
     """One operator within a block. `inputs` are activations only: 0 is the block's input, k the k-th step's output.
 
     `weights` is the number of int8 weights and `biases` of int32 biases; both 0 for operators without constants.
+    `output_bytes` is the size of the int8 output, `scratch` the sizes of the scratch buffers that the kernel asks for;
     `fused` is the activation that runs inside the operator, "" if none.
     `params` counts the float network's parameters that end in this operator: a batch norm's scale and shift count
     where they are folded, so that the parameters of all operators sum to the torch network's.
@@ -39,23 +39,13 @@ class Step(NamedTuple):
     name: str
     inputs: tuple[int, ...]
     shape: tuple[int, ...]
+    output_bytes: int
     macs: int = 0
     params: int = 0
     weights: int = 0
     biases: int = 0
     fused: str = ""
-
-    @property
-    def output_bytes(self) -> int:
-        """Bytes of the int8 output tensor."""
-        return prod(self.shape)
-
-    @property
-    def scratch(self) -> tuple[int, ...]:
-        """Bytes of the scratch buffers the kernel asks for: MEAN's int32 sums, input index (4 axes), two axes."""
-        if self.op != "MEAN":
-            return ()
-        return (_INT32_BYTES * self.shape[-1], _INT32_BYTES * 4, _INT32_BYTES * 2)
+    scratch: tuple[int, ...] = ()
 
 
 def _convolution(
@@ -68,55 +58,66 @@ def _convolution(
     normed: bool = True,
     fused: str = "",
 ) -> Step:
-    weights = kernel * kernel * in_channels * shape[2]
+    height, width, channels = shape
+    weights = kernel * kernel * in_channels * channels
     # with batch norm: scale and shift, no bias of its own; else one bias. Int8 has one bias a channel either way
     return Step(
         op="CONV_2D",
         name=name,
         inputs=(source,),
         shape=shape,
-        macs=weights * shape[0] * shape[1],
-        params=weights + (2 if normed else 1) * shape[2],
+        output_bytes=height * width * channels,
+        macs=weights * height * width,
+        params=weights + (2 if normed else 1) * channels,
         weights=weights,
-        biases=shape[2],
+        biases=channels,
         fused=fused,
     )
 
 
 def _depthwise(source: int, kernel: int, shape: tuple[int, int, int], fused: str) -> Step:
-    weights = kernel * kernel * shape[2]
+    height, width, channels = shape
+    weights = kernel * kernel * channels
     return Step(
         op="DEPTHWISE_CONV_2D",
         name="depthwise",
         inputs=(source,),
         shape=shape,
-        macs=weights * shape[0] * shape[1],
-        params=weights + 2 * shape[2],
+        output_bytes=height * width * channels,
+        macs=weights * height * width,
+        params=weights + 2 * channels,
         weights=weights,
-        biases=shape[2],
+        biases=channels,
         fused=fused,
     )
 
 
+def _mean(name: str, source: int, shape: tuple[int, ...]) -> Step:
+    channels = shape[-1]
+    # scratch: an int32 sum a channel, the index into four axes, the two axes
+    scratch = (_INT32_BYTES * channels, _INT32_BYTES * 4, _INT32_BYTES * 2)
+    return Step("MEAN", name, (source,), shape, channels, scratch=scratch)
+
+
 def _append_activation(steps: list[Step], activation: ActivationKind, name: str) -> None:
     """ReLU6 is fused into the convolution before it; LeakyReLU and Swish = x * sigmoid(x) run as own operators."""
-    source, shape = len(steps), steps[-1].shape
+    source, shape, size = len(steps), steps[-1].shape, steps[-1].output_bytes
     if activation == "leaky_relu":
-        steps.append(Step("LEAKY_RELU", f"{name}_leaky_relu", (source,), shape))
+        steps.append(Step("LEAKY_RELU", f"{name}_leaky_relu", (source,), shape, size))
     elif activation == "swish":
-        steps.append(Step("LOGISTIC", f"{name}_sigmoid", (source,), shape))
-        steps.append(Step("MUL", f"{name}_swish", (source, source + 1), shape))
+        steps.append(Step("LOGISTIC", f"{name}_sigmoid", (source,), shape, size))
+        steps.append(Step("MUL", f"{name}_swish", (source, source + 1), shape, size))
 
 
 def _append_gate(steps: list[Step], se_channels: int) -> None:
     """Squeeze-and-excitation, eq. 3 and 4 with the gate applied once; its ReLU is fused."""
-    source, shape = len(steps), steps[-1].shape
+    source, shape, size = len(steps), steps[-1].shape, steps[-1].output_bytes
     channels = shape[2]
-    steps.append(Step("MEAN", "se_pool", (source,), (1, 1, channels)))
+    steps.append(_mean("se_pool", source, (1, 1, channels)))
     steps.append(_convolution("se_reduce", source + 1, 1, channels, (1, 1, se_channels), normed=False, fused="relu"))
     steps.append(_convolution("se_expand", source + 2, 1, se_channels, (1, 1, channels), normed=False))
-    steps.append(Step("LOGISTIC", "se_sigmoid", (source + 3,), (1, 1, channels)))
-    steps.append(Step("MUL", "se_scale", (source, source + 4), shape))
+    steps.append(Step("LOGISTIC", "se_sigmoid", (source + 3,), (1, 1, channels), channels))
+    steps.append(Step("MUL", "se_scale", (source, source + 4), shape, size))
 
 
 def block_steps(plan: BlockPlan) -> tuple[Step, ...]:
@@ -133,7 +134,7 @@ def block_steps(plan: BlockPlan) -> tuple[Step, ...]:
         _append_gate(steps, plan.se_channels)
     steps.append(_convolution("project", len(steps), 1, plan.hidden_channels, (*out_size, plan.out_channels)))
     if plan.residual:
-        steps.append(Step("ADD", "add", (0, len(steps)), (*out_size, plan.out_channels)))
+        steps.append(Step("ADD", "add", (0, len(steps)), steps[-1].shape, steps[-1].output_bytes))
     return tuple(steps)
 
 
@@ -146,12 +147,13 @@ def stem_steps(task: Task) -> tuple[Step, ...]:
 def head_steps(task: Task, in_channels: int) -> tuple[Step, ...]:
     """The head: global average pooling and one linear layer."""
     weights = in_channels * task.num_classes
-    pool = Step("MEAN", "head_pool", (0,), (in_channels,))
+    pool = _mean("head_pool", 0, (in_channels,))
     linear = Step(
         op="FULLY_CONNECTED",
         name="head",
         inputs=(1,),
         shape=(task.num_classes,),
+        output_bytes=task.num_classes,
         macs=weights,
         params=weights + task.num_classes,
         weights=weights,

@@ -11,7 +11,7 @@ from nas.cost.flash import flash_bytes, tflite_bytes
 from nas.cost.memory import Buffer, MemoryPlan, place_buffers, plan_memory
 from nas.cost.operators import OperatorList, Place, align, lower
 from nas.cost.setup import smallest_arena
-from nas.cost.stage_costs import join_costs, network_costs
+from nas.cost.stage_costs import join_costs, network_costs, string_buffers
 from nas.cost.tail import HOST, MCU, tail_bytes
 
 ENGINE = "tflm"
@@ -54,11 +54,7 @@ class Price:
 def price(architecture: Architecture, task: Task) -> Price:
     """The costs of an architecture, without a report: the way for searches (some thousands a second)."""
     costs = join_costs(network_costs(architecture, task))
-    num_operators = len(costs.sizes)
-    sizes = [align(task.height * task.width * task.channels), *costs.sizes, *(size for _, size in costs.scratch)]
-    operators = [operator for operator, _ in costs.scratch]
-    firsts = [0, *range(num_operators), *operators]
-    lasts = [costs.input_last_use, *costs.last_use, *operators]
+    sizes, firsts, lasts = string_buffers(costs.blocks, align(task.height * task.width * task.channels))
     head = max(map(int.__add__, place_buffers(sizes, firsts, lasts), sizes))
     tail, host_tail = tail_bytes(costs.tail, MCU), tail_bytes(costs.tail, HOST)
     return Price(

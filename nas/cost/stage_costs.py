@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from nas.architecture import Architecture, BlockPlan, Stage, Task, plan_stage, same_output
@@ -16,24 +17,32 @@ from nas.cost.operators import Step, align, block_steps, head_steps, stem_steps
 from nas.cost.tail import TailTerms, tail_terms
 
 
-class StageCosts(NamedTuple):
-    """Sums over a run of operators, and its buffers in arena bytes (multiples of 16).
+class Lifetimes(NamedTuple):
+    """The buffers of one block, in arena bytes (multiples of 16).
 
-    Operator i of the run writes a tensor of `sizes[i]` bytes, last read by operator `last_use[i]`; the run's input is
-    last read by operator `input_last_use` (all counted from the run's first operator). The last tensor's reader is
-    outside: its entry is only the operator that writes it. `scratch` holds (operator, bytes). `live_peak` is the most
-    that is alive at any operator of the run, its input included: a lower bound of the arena's head.
+    Operator i of the block writes a tensor of `sizes[i]` bytes, last read by operator `last_use[i]`; the block's input
+    is last read by operator `input_last_use` (all counted from the block's first operator). The last tensor's reader is
+    outside: its entry is only the operator that writes it. `scratch` holds (operator, bytes).
+    """
+
+    sizes: tuple[int, ...]
+    last_use: tuple[int, ...]
+    input_last_use: int
+    scratch: tuple[tuple[int, int], ...]
+
+
+class StageCosts(NamedTuple):
+    """Sums over a run of operators, and the buffers of its blocks.
+
+    `live_peak` is the most that is alive at any operator of the run, its input included: a lower bound of the head.
     """
 
     macs: int
     params: int
     file_bytes: float
     tail: TailTerms
-    sizes: list[int]
-    last_use: list[int]
-    input_last_use: int
-    scratch: list[tuple[int, int]]
     live_peak: int
+    blocks: tuple[Lifetimes, ...]
 
 
 class FeatureMap(NamedTuple):
@@ -45,7 +54,7 @@ class FeatureMap(NamedTuple):
 
 
 def sum_steps(steps: Sequence[Step], input_bytes: int) -> StageCosts:
-    """The costs of a run of operators that reads one tensor of `input_bytes` arena bytes."""
+    """The costs of a block of operators that reads one tensor of `input_bytes` arena bytes."""
     macs = params = 0
     sizes: list[int] = []
     last_use = list(range(-1, len(steps)))  # entry 0: the input; entry k: the output of operator k - 1
@@ -64,42 +73,45 @@ def sum_steps(steps: Sequence[Step], input_bytes: int) -> StageCosts:
             live[index] += size
     for index, size in scratch:
         live[index] += size
-    return StageCosts(
-        macs, params, file_bytes(steps), tail_terms(steps), sizes, last_use[1:], last_use[0], scratch, max(live)
-    )
+    block = Lifetimes(tuple(sizes), tuple(last_use[1:]), last_use[0], tuple(scratch))
+    return StageCosts(macs, params, file_bytes(steps), tail_terms(steps), max(live), (block,))
 
 
 def join_costs(runs: Sequence[StageCosts]) -> StageCosts:
     """The costs of consecutive runs of operators as of one."""
-    if len(runs) == 1:
-        return runs[0]
-    sizes: list[int] = []
-    last_use: list[int] = []
-    scratch: list[tuple[int, int]] = []
-    for run in runs:
-        start = len(sizes)
-        if start:
-            last_use[-1] = start + run.input_last_use
-        sizes += run.sizes
-        last_use += [start + last for last in run.last_use]
-        scratch += [(start + operator, size) for operator, size in run.scratch]
-    macs, params, file_total, *_, live_peaks = zip(*runs, strict=True)
     return StageCosts(
-        macs=sum(macs),
-        params=sum(params),
-        file_bytes=sum(file_total),
+        macs=sum([run.macs for run in runs]),
+        params=sum([run.params for run in runs]),
+        file_bytes=sum([run.file_bytes for run in runs]),
         tail=sum_tails(runs),
-        sizes=sizes,
-        last_use=last_use,
-        input_last_use=runs[0].input_last_use,
-        scratch=scratch,
-        live_peak=max(live_peaks),
+        live_peak=max([run.live_peak for run in runs]),
+        blocks=tuple([block for run in runs for block in run.blocks]),
     )
 
 
 def sum_tails(runs: Sequence[StageCosts]) -> TailTerms:
     """The tail terms of consecutive runs of operators as of one."""
     return TailTerms(*map(sum, zip(*[run.tail for run in runs], strict=True)))
+
+
+def string_buffers(blocks: Sequence[Lifetimes], input_bytes: int) -> tuple[list[int], list[int], list[int]]:
+    """Sizes, first and last operators of all buffers of a network, in TFLM's order: image, outputs, scratch."""
+    sizes, lasts = [input_bytes], [0]
+    scratch: list[tuple[int, int]] = []
+    start = 0
+    for block in blocks:
+        lasts[-1] = start + block.input_last_use
+        sizes += block.sizes
+        lasts += [start + last for last in block.last_use]
+        if block.scratch:
+            scratch += [(start + operator, size) for operator, size in block.scratch]
+        start += len(block.sizes)
+    firsts = [0, *range(start)]
+    for operator, size in scratch:
+        sizes.append(size)
+        firsts.append(operator)
+        lasts.append(operator)
+    return sizes, firsts, lasts
 
 
 @lru_cache(maxsize=1 << 14)
@@ -110,9 +122,10 @@ def _block_costs(plan: BlockPlan) -> StageCosts:
 @lru_cache(maxsize=1 << 14)
 def stage_costs(stage: Stage, source: FeatureMap) -> tuple[StageCosts, FeatureMap]:
     """The costs of a stage that reads `source`, and the feature map it writes."""
-    plans = plan_stage(stage, 1, source.channels, source.height, source.width)
-    runs = [_block_costs(plan) for plan in plans[:2]]
-    runs += [runs[-1]] * (len(plans) - len(runs))  # from the second on, the blocks of a stage are equal
+    # from the second on, the blocks of a stage are equal
+    plans = [*islice(plan_stage(stage, 1, source.channels, source.height, source.width), 2)]
+    runs = [_block_costs(plan) for plan in plans]
+    runs += [runs[-1]] * (stage.num_blocks - len(runs))
     last = plans[-1]
     return join_costs(runs), FeatureMap(last.out_channels, last.out_height, last.out_width)
 
