@@ -55,8 +55,8 @@ class RunConfig(BaseModel):
 
     preset: str
     seed: int = Field(0, ge=0)
-    # Small networks: a second OpenMP thread brings 1.2-1.7x on an idle machine and costs up to 40x beside any other work,
-    # since the threads wait for each other by spinning. One thread also makes results independent of the core count.
+    # Small networks: a second OpenMP thread brings 1.2-1.7x on an idle machine and costs up to 40x beside other work,
+    # since the threads wait for each other by spinning. One thread also makes results independent of the cores.
     threads: int = Field(1, ge=0)
     board: str
     approve: Literal["auto", "ask"] = "auto"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -152,7 +153,11 @@ class SearchSpace:
                         yield Edit(number, field, value)
 
     def apply(self, architecture: Architecture, edits: Sequence[Edit]) -> Architecture:
-        """The architecture with the edits applied; raises SchemaError for an edit outside the space."""
+        """The architecture with the edits applied; raises SchemaError for one outside the space or a repeated field."""
+        repeated = [place for place, count in Counter((edit.stage, edit.field) for edit in edits).items() if count > 1]
+        if repeated:
+            stage, field = repeated[0]
+            raise SchemaError([SchemaViolation(stage, "field", field, "must be edited at most once")])
         stages = list(architecture.stages)
         for edit in edits:
             place = self._checked(edit, len(stages)) - 1

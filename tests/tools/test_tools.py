@@ -73,6 +73,7 @@ def test_an_edit_gives_a_new_candidate_id(open_workspace: Open) -> None:
         [{"stage": 9, "field": "kernel_size", "value": 5}, {"stage": 1, "field": "stride", "value": 2}],
         [{"stage": 1, "field": "colour", "value": 5}, {"stage": 1, "field": "stride", "value": 2}],
         [{"stage": 1, "field": "kernel_size", "value": 4}, {"stage": 1, "field": "stride", "value": 2}],
+        [{"stage": 1, "field": "kernel_size", "value": 5}, {"stage": 1, "field": "kernel_size", "value": 7}],
     ],
 )
 def test_an_edit_outside_the_space_answers_with_the_rule(open_workspace: Open, edits: list[dict[str, Any]]) -> None:
