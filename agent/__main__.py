@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 import sys
+from dataclasses import dataclass
 
 import typer
 
@@ -14,33 +16,50 @@ from nas.errors import KilosmithError
 
 def main() -> None:
     """Run a command and exit with its documented code; an expected error is one line on stderr."""
-    sys.exit(run_command_line(sys.argv[1:]))
+    code = run_command_line(sys.argv[1:])
+    if code == exit_codes.INTERRUPTED:
+        # The interpreter would end itself by SIGINT instead if the signal came while native code ran Python code.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run_command_line(arguments: list[str]) -> int:
     """The exit code of a command line; a bug is left to crash with its traceback (exit code 1)."""
     from agent.commands import build_app
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    interruption = Interruption()
+    signal.signal(signal.SIGINT, interruption.receive)
+    signal.signal(signal.SIGTERM, interruption.receive)
     try:
         code = build_app()(arguments, prog_name="kilosmith", standalone_mode=False)
     except BrokenPipeError:
         sys.stderr.close()  # nobody reads any more: the interpreter must not complain about it at exit
         return exit_codes.DONE
-    except (KilosmithError, typer.TyperException, typer.Abort, KeyboardInterrupt, OSError, sqlite3.Error) as error:
-        code, message = _phrase_error(error)
-        return _fail(code, message)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # what is not expected is raised again below
+        if interruption.received or isinstance(error, KeyboardInterrupt | typer.Abort):
+            return _fail(exit_codes.INTERRUPTED, "interrupted")
+        return _fail(*_phrase_error(error))
     if code == exit_codes.INTERRUPTED:  # typer turns Ctrl-C into this code
         return _fail(exit_codes.INTERRUPTED, "interrupted")
     return code if isinstance(code, int) else exit_codes.DONE
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+@dataclass
+class Interruption:
+    """Remembers a signal: native modules that it hits while they load turn it into errors of their own."""
+
+    received: bool = False
+
+    def receive(self, *_: object) -> None:
+        """Handle SIGINT and SIGTERM."""
+        self.received = True
+        raise KeyboardInterrupt
 
 
 def _phrase_error(error: BaseException) -> tuple[int, str]:
-    """Exit code and line of an expected error."""
+    """Exit code and line of an expected error; any other is raised again."""
     match error:
         case KilosmithError():
             return exit_codes.exit_code_of(error), str(error)
@@ -53,7 +72,7 @@ def _phrase_error(error: BaseException) -> tuple[int, str]:
             remedy = "free space or mend permissions, then resume"
             return exit_codes.WRONG_INPUT, f"cannot use the run's checkpoints.sqlite: {error}; {remedy}"
         case _:
-            return exit_codes.INTERRUPTED, "interrupted"
+            raise error
 
 
 def _fail(code: int, message: str) -> int:

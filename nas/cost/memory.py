@@ -98,7 +98,7 @@ def place_buffers(sizes: Sequence[int], firsts: Sequence[int], lasts: Sequence[i
     for index in sorted(range(len(sizes) - 1, -1, -1), key=sizes.__getitem__, reverse=True):
         size, alive = sizes[index], placed[firsts[index] : lasts[index] + 1]
         # only buffers alive at the same time can be in the way: checking every pair would be ten times slower
-        neighbours = alive[0] + alive[-1] if len(alive) < 3 else [span for spans in alive for span in spans]
+        neighbours = alive[0] + alive[1] if len(alive) == 2 else [span for spans in alive for span in spans]
         neighbours.sort()
         offset = 0
         for start, end in neighbours:
@@ -107,6 +107,7 @@ def place_buffers(sizes: Sequence[int], firsts: Sequence[int], lasts: Sequence[i
             if end > offset:  # noqa: PLR1730 - a call of max() here would cost a tenth of all pricing time
                 offset = end
         offsets[index] = offset
+        span = offset, offset + size
         for spans in alive:
-            spans.append((offset, offset + size))
+            spans.append(span)
     return offsets

@@ -75,9 +75,14 @@ def _convolution(
     )
 
 
+def depthwise_weights(kernel: int, channels: int) -> int:
+    """Weights of a depthwise convolution: one filter a channel."""
+    return kernel * kernel * channels
+
+
 def _depthwise(source: int, kernel: int, shape: tuple[int, int, int], fused: str) -> Step:
     height, width, channels = shape
-    weights = kernel * kernel * channels
+    weights = depthwise_weights(kernel, channels)
     return Step(
         op="DEPTHWISE_CONV_2D",
         name="depthwise",

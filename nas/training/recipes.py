@@ -36,11 +36,20 @@ RECIPES = {
     "quick": TrainingSettings(mini=QUICK_MINI, full=QUICK_FULL, distill=QUICK_DISTILL, teacher=QUICK_TEACHER),
     # Minutes on two cores instead of hours: far from converged, and meant to be.
     "cifar-cpu": TrainingSettings(
-        mini=Recipe(epochs=3, learning_rate=0.2, schedule="warmup-cosine", warmup_epochs=1, augmentation="shift"),
-        full=Recipe(epochs=8, learning_rate=0.2, schedule="warmup-cosine", warmup_epochs=1, augmentation="shift"),
-        distill=DistillRecipe(epochs=3, learning_rate=0.05, schedule="cosine"),
+        mini=Recipe(epochs=3, learning_rate=0.1, schedule="warmup-cosine", warmup_epochs=1, batch_size=32),
+        full=Recipe(
+            epochs=12, learning_rate=0.1, schedule="warmup-cosine", warmup_epochs=1, batch_size=32, augmentation="shift"
+        ),
+        distill=DistillRecipe(epochs=4, learning_rate=0.02, schedule="cosine", batch_size=32),
         teacher=_CIFAR_TEACHER.model_copy(
-            update={"epochs": 8, "warmup_epochs": 1, "augmentation": "shift", "embed_dim": 96, "depth": 4}
+            update={
+                "epochs": 8,
+                "warmup_epochs": 1,
+                "batch_size": 32,
+                "augmentation": "shift",
+                "embed_dim": 96,
+                "depth": 4,
+            }
         ),
     ),
 }

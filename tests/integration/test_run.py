@@ -148,6 +148,17 @@ def test_the_same_seed_gives_the_same_trials_even_through_an_interruption(
     assert models[0] == models[1]
 
 
+@pytest.mark.parametrize("seconds", [0.4, 1.5, 4.0])
+def test_ctrl_c_ends_cleanly_even_while_native_modules_load(seconds: float, tmp_path: Path) -> None:
+    process = start_kilosmith("run", "--llm", "random", *FAST, cwd=tmp_path)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert stderr.splitlines()[-1] == "kilosmith: interrupted"
+    assert "Traceback" not in stderr
+
+
 def test_a_search_without_a_legal_candidate_ends_with_code_3(tmp_path: Path) -> None:
     limits = ("--set", "budget.macs_min=1", "--set", "budget.macs_max=2", "--set", "design.max_proposals=3")
     result = kilosmith("run", "--llm", "random", *limits, cwd=tmp_path)
