@@ -6,41 +6,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from search_examples import BUDGET, SPACE, TASK
 
-from nas.architecture import Task
 from nas.board import find_board
 from nas.cost import Budget
 from nas.datasets import load_dataset
 from nas.events import Event
-from nas.space import SearchSpace
 from nas.store import RunStore
 from nas.training import DistillRecipe, Recipe, TeacherSettings, TrainingSettings
 from nas.workspace import Workspace
-
-SPACE = SearchSpace(num_stages=3)
-TASK = Task(16, 16, 1, 10)
-BUDGET = Budget(macs_min=50_000, macs_max=2_000_000, peak_sram_bytes=65_536, flash_bytes=524_288)
-
-
-def make_stage(**fields: object) -> dict[str, object]:
-    """A cheap stage with some fields changed."""
-    stage: dict[str, object] = {
-        "block": "DWSepConv",
-        "out_channels": 16,
-        "kernel_size": 3,
-        "stride": 1,
-        "expansion": 3,
-        "se_ratio": 0,
-        "skip": False,
-        "activation": "relu6",
-        "num_blocks": 1,
-    }
-    return stage | fields
-
-
-def make_stages(first: dict[str, object] | None = None) -> list[dict[str, object]]:
-    """Three stages that keep every limit of BUDGET at TASK."""
-    return [make_stage(**(first or {})), make_stage(stride=2, out_channels=24), make_stage(out_channels=32)]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from command_line import environment, kilosmith
-from conftest import make_stages
+from search_examples import make_stages
 
 from agent.commands import build_app
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import BUDGET, make_stages
 from langchain_core.language_models import BaseChatModel
 from langgraph.checkpoint.memory import InMemorySaver
+from search_examples import BUDGET, make_stages
 
 from agent.chat_models.scripted import ScriptedChatModel
 from graphs.design import DesignNodes, build_design_graph, start_state

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from command_line import FAST, kilosmith, start_kilosmith
-from conftest import make_stages
+from search_examples import make_stages
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

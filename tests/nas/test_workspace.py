@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conftest import BUDGET, make_stages
+from search_examples import BUDGET, make_stages
 
 from nas.errors import CheckError, SettingError
 from nas.space import Edit

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import BUDGET, SPACE, make_stages
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from search_examples import BUDGET, SPACE, make_stages
 
 from nas.schema import edits_schema, whole_design_schema
 from nas.workspace import Workspace
