@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -149,9 +149,7 @@ def fit_tail(cases: Sequence[Case], tails: Sequence[int], runtime: Runtime) -> d
     for start in range(0, 16, 4):
         moved = [
             tail
-            - tail_bytes(
-                case.terms, Runtime(runtime.pointer, runtime.eval_tensor, runtime.node, runtime.conv_op_data, 0)
-            )
+            - tail_bytes(case.terms, replace(runtime, fixed=0))
             + align(START_OFFSET + _structs(case.terms, runtime))
             - align(start + _structs(case.terms, runtime))
             for case, tail in zip(cases, tails, strict=True)

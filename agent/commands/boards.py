@@ -18,10 +18,13 @@ def boards(json: JsonOption = False, quiet: QuietOption = False) -> None:
         print_json([asdict(board) for board in known.values()])
         return
     table = Table(caption="SRAM = largest contiguous bank, the most an arena can take; KiB = 1024 bytes")
-    for name in ("board", "core", "clock MHz", "SRAM KiB", "flash KiB", "source"):
+    for name in ("board", "core", "clock MHz", "SRAM KiB", "flash KiB"):
         table.add_column(name, justify="right" if name.endswith(("MHz", "KiB")) else "left")
     for board in known.values():
         sram, flash = f"{board.sram_bytes / 1024:g}", f"{board.flash_bytes / 1024:g}"
-        table.add_row(board.name, board.core, f"{board.clock_mhz:g}", sram, flash, board.source)
+        table.add_row(board.name, board.core, f"{board.clock_mhz:g}", sram, flash)
     if not quiet:
-        result_console().print(table)
+        console = result_console()
+        console.print(table)
+        for board in known.values():
+            console.print(f"{board.name}: {board.source}")

@@ -49,6 +49,10 @@ def doctor(json: JsonOption = False, quiet: QuietOption = False) -> None:
 def _check_package(part: str, name: str) -> dict[str, object]:
     check: dict[str, object] = {"part": part, "check": name}
     try:
+        if name == "tensorflow":
+            from nas.export.tensorflow_runtime import load_tensorflow
+
+            load_tensorflow()  # quietly
         if name in ("timm", "torchvision"):
             from nas.training.torchvision_import import import_torchvision
 

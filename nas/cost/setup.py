@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from nas.cost.operators import align
-from nas.cost.tail import HOST, Runtime, TailTerms
+from nas.cost.tail import Runtime, TailTerms
 
 REQUESTS_AHEAD: Final = 12  # kMaxScratchBuffersPerOp: places kept free for the next operator's requests
 PLANNER_BYTES: Final = 40  # a buffer: four ints of requirements, two of sorting, three of list entry, one of offset
@@ -30,6 +30,4 @@ def planning_bytes(terms: TailTerms, runtime: Runtime) -> int:
 
 def smallest_arena(head: int, tail: int, terms: TailTerms, runtime: Runtime) -> int:
     """Bytes of the smallest arena with which `AllocateTensors` succeeds: head plus tail, or more for a tiny head."""
-    # the input and output TfLiteTensor join the tail only after planning
-    late = 208 if runtime is HOST else 112
-    return tail + max(head, planning_bytes(terms, runtime) - late)
+    return tail + max(head, planning_bytes(terms, runtime) - runtime.late)
