@@ -142,7 +142,8 @@ class Workspace:
         """Exact costs and violations of a candidate, priced once."""
         if candidate_id not in self._assessments:
             architecture = _architecture(self.find(candidate_id))
-            violations = find_violations(architecture, self.space, self.task, self.budget)
+            known = frozenset(trial.fingerprint for trial in self.trials if trial.fingerprint)
+            violations = find_violations(architecture, self.space, self.task, self.budget, excluded=known)
             self._assessments[candidate_id] = Assessment(report(architecture, self.task), violations)
         return self._assessments[candidate_id]
 
