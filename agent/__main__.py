@@ -33,10 +33,10 @@ def run_command_line(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, interruption.receive)
     signal.signal(signal.SIGTERM, interruption.receive)
     try:
-        code = build_app()(arguments, prog_name="kilosmith", standalone_mode=False)
-    except BrokenPipeError:
-        sys.stderr.close()  # nobody reads any more: the interpreter must not complain about it at exit
-        return exit_codes.DONE
+        code = build_app()(arguments or ["--help"], prog_name="kilosmith", standalone_mode=False)
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):  # typer and rich turn a broken pipe into SystemExit, nothing else
+        return _settle_broken_pipe()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # what is not expected is raised again below
         if interruption.received or isinstance(error, KeyboardInterrupt | typer.Abort):
             return _fail(exit_codes.INTERRUPTED, "interrupted")
@@ -56,6 +56,18 @@ class Interruption:
         """Handle SIGINT and SIGTERM."""
         self.received = True
         raise KeyboardInterrupt
+
+
+def _settle_broken_pipe() -> int:
+    """Done when nobody reads the results any more; interrupted when nobody reads the messages of unfinished work."""
+    try:
+        sys.__stdout__.flush()  # type: ignore[union-attr]  # a console program has a stdout
+    except BrokenPipeError:
+        # what the interpreter flushes at its end goes nowhere instead of failing again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return exit_codes.DONE
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    return exit_codes.INTERRUPTED
 
 
 def _phrase_error(error: BaseException) -> tuple[int, str]:

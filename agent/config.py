@@ -71,6 +71,12 @@ class RunConfig(BaseModel):
         """The board; raises SettingError for an unknown one."""
         return find_board(self.board)
 
+    def for_board(self, name: str) -> RunConfig:
+        """The configuration with another board, whose own memory takes the place of the run's limits."""
+        board = find_board(name)
+        memory = {"peak_sram_bytes": board.sram_bytes, "flash_bytes": board.flash_bytes}
+        return self.model_copy(update={"board": board.name, "budget": self.budget.model_copy(update=memory)})
+
     def resolve_budget(self) -> Budget:
         """The budget, capped by the board."""
         return self.budget.capped(self.resolve_board())
@@ -100,7 +106,7 @@ def resolve_config(
     if preset not in list_presets():
         raise SettingError(f"--preset must be one of {', '.join(list_presets())}; got {preset!r}")
     text = resources.files("agent.presets").joinpath(f"{preset}.toml").read_text(encoding="utf-8")
-    tree: dict[str, Any] = {"preset": preset} | tomllib.loads(text)
+    tree: dict[str, Any] = tomllib.loads(text)
     if file is not None:
         _merge(tree, _read_toml(file))
     for setting in settings:
@@ -111,7 +117,10 @@ def resolve_config(
     for key, value in (flags or {}).items():
         if value is not None:
             _assign(tree, key, value)
+    if "preset" in tree:
+        raise SettingError("preset is chosen by --preset, not by a file or --set; remove it there")
     _expand_recipes(tree)
+    tree["preset"] = preset
     return read_config(tree)
 
 

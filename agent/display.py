@@ -29,7 +29,7 @@ class Display:
         self._live: Live | None = None
         self._front: list[dict[str, Any]] = []
         self._progress: dict[str, Any] = {}
-        self._phase_started = (("", ""), 0.0)
+        self._phase_started = (("", ""), 0.0, 0)
         self._last_line = time.monotonic()
 
     def __enter__(self) -> Display:
@@ -74,7 +74,7 @@ class Display:
     def _show_progress(self, data: dict[str, Any]) -> None:
         key = (str(data.get("phase")), str(data.get("candidate")))
         if key != self._phase_started[0]:
-            self._phase_started = (key, time.monotonic())
+            self._phase_started = (key, time.monotonic(), data.get("epoch", 0))
         self._progress = data
         alive = self._live is None and time.monotonic() - self._last_line > _LINE_EVERY_SECONDS
         if alive or (self._live is None and data.get("phase") == "chat model"):
@@ -85,7 +85,8 @@ class Display:
         data = self._progress
         if "epoch" in data:
             done, total = data["epoch"], data["epochs"]
-            left = (time.monotonic() - self._phase_started[1]) / done * (total - done) if done > 1 else None
+            _, started, first = self._phase_started  # the clock starts when the first epoch seen is done
+            left = (time.monotonic() - started) / (done - first) * (total - done) if done > first else None
             text = (
                 f"{data['phase']} {data['candidate']}: epoch {done}/{total}, loss {data['loss']:.3f}, "
                 f"validation {data['validation_accuracy']:.2%}"

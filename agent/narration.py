@@ -209,7 +209,7 @@ def build_delivery_table(candidate: str, outcome: Mapping[str, Any]) -> Table:
         ("validation accuracy, full training", f"{outcome['full']['validation_accuracy']:.2%}"),
         ("validation accuracy, distilled", f"{outcome['distill']['validation_accuracy']:.2%}"),
         ("teacher's validation accuracy", f"{outcome['distill']['teacher_accuracy']:.2%}"),
-        ("weights delivered", f"of the {metrics['weights_of_phase']} phase"),
+        ("weights delivered", f"of the {metrics['training']['weights_of_phase']} phase"),
         ("test accuracy, float", f"{metrics['float_test_accuracy']:.2%}"),
         (f"test accuracy, int8 in TFLM ({metrics['num_test_images']} images)", f"{metrics['int8_test_accuracy']:.2%}"),
         ("int8 and float agree on", f"{metrics['agreement']:.2%}"),

@@ -27,7 +27,11 @@ def result_console() -> Console:
     """The console for results, on stdout."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    class ResultConsole(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would hide which stream broke and end with the exit code of a bug
+
+    return ResultConsole(highlight=False)
 
 
 def message_console() -> Console:

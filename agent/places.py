@@ -1,4 +1,4 @@
-"""Where things lie on this machine: the cache of fetched weights and the folder of runs."""
+"""Where things lie on this machine."""
 
 from __future__ import annotations
 
@@ -14,8 +14,3 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("kilosmith")
-
-
-def default_runs_folder() -> Path:
-    """`runs` in the current folder."""
-    return Path("runs")

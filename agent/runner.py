@@ -170,7 +170,7 @@ def _introduce(store: RunStore, config: RunConfig, workspace: Workspace) -> dict
         "budget": budget.model_dump(),
         "max_proposals": config.design.max_proposals,
         "max_trials": config.design.max_trials,
-        "resumed": bool(workspace.trials),
+        "resumed": any(True for _ in store.load_trace()),
     }
 
 

@@ -13,7 +13,7 @@ from agent.output import message_console, print_json
 from agent.runner import drive_run, prepare
 from agent.sanitize import plain
 from agent.transcript import save_transcript
-from nas.errors import KilosmithError
+from nas.errors import KilosmithError, NoLegalCandidateError
 from nas.store import RunStore
 
 
@@ -25,9 +25,9 @@ def carry_on(config: RunConfig, open_store: Callable[[], RunStore], *, json: boo
         with open_store() as store:
             try:
                 outcome = drive_run(config, resources, store, display.show, lambda payload: _ask(display, payload))
-            except (KeyboardInterrupt, KilosmithError, OSError, sqlite3.Error):
+            except (KeyboardInterrupt, KilosmithError, OSError, sqlite3.Error) as error:
                 display.pause()
-                if not quiet:
+                if not quiet and not isinstance(error, NoLegalCandidateError):  # that one is final
                     console.print(f"run {store.run_id} is kept; continue with: kilosmith resume {store.folder}")
                 raise
             finally:
@@ -55,19 +55,19 @@ def _ask(display: Display, payload: Mapping[str, Any]) -> list[str]:
         if not line:
             print(file=sys.stderr)
             raise KeyboardInterrupt  # nobody is there to answer: the run waits at this question
-        chosen = _read_approval(line, winners, trained)
+        chosen = read_approval(line, winners, trained)
         if chosen is not None:
             display.resume()
             return chosen
         print(f"{plain(line)!r} is neither yes, no nor trained candidate ids", file=sys.stderr)
 
 
-def _read_approval(line: str, winners: list[str], trained: list[str]) -> list[str] | None:
+def read_approval(line: str, winners: list[str], trained: list[str]) -> list[str] | None:
     """The candidates an answer approves, or None for an answer that says nothing."""
     answer = line.strip().lower()
     if answer in ("", "y", "yes"):
         return list(winners)
     if answer in ("n", "no"):
         return []
-    chosen = answer.replace(",", " ").split()
-    return chosen if all(candidate in trained for candidate in chosen) else None
+    chosen = list(dict.fromkeys(answer.replace(",", " ").split()))
+    return chosen if chosen and all(candidate in trained for candidate in chosen) else None

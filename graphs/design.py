@@ -170,9 +170,11 @@ class DesignNodes:
     def select(self, state: DesignState) -> dict[str, Any]:
         """Hand on the front's most accurate members, by validation accuracy."""
         if not state["front"]:
+            failed = sum(trial.state == "failed" for trial in self.workspace.trials)
+            found = f"{failed} legal ones diverged in training" if failed else "none was legal"
             raise NoLegalCandidateError(
-                f"a delivery needs at least one trained candidate; none of {state['number']} proposals was legal; "
-                "raise design.max_proposals or the budget"
+                f"a delivery needs at least one trained candidate; of {state['number']} proposals {found}; "
+                "start a new run with more design.max_proposals or a wider budget"
             )
         return {"winners": [member["id"] for member in state["front"][: self.settings.winners]]}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -81,16 +82,18 @@ def call_chat_model(chat_model: BaseChatModel, call: ChatCall, events: EventSink
     except ChatModelError as error:
         events(Event("llm_failed", {"error": str(error), "seconds": round(time.monotonic() - started, 3)}))
         raise
+    usable = [made for made in answer.tool_calls if _is_recordable(made["args"])]
+    unusable = [repr(made)[:400] for made in (*answer.tool_calls, *answer.invalid_tool_calls) if made not in usable]
     answered = {
         "content": answer.content,
-        "tool_calls": [{"name": made["name"], "args": made["args"]} for made in answer.tool_calls],
-        "invalid_tool_calls": [dict(made) for made in answer.invalid_tool_calls],
+        "tool_calls": [{"name": made["name"], "args": made["args"]} for made in usable],
+        "invalid_tool_calls": unusable,
         "usage": dict(answer.usage_metadata) if answer.usage_metadata else None,
         "metadata": {key: value for key, value in answer.response_metadata.items() if _is_plain(value)},
         "seconds": round(time.monotonic() - started, 3),
     }
     events(Event("llm_answered", answered))
-    return answer
+    return answer.model_copy(update={"tool_calls": usable})
 
 
 def call_tool(tool: BaseTool, arguments: Mapping[str, Any], events: EventSink) -> ToolMessage:
@@ -108,6 +111,23 @@ def call_tool(tool: BaseTool, arguments: Mapping[str, Any], events: EventSink) -
     }
     events(Event("tool_answered", data))
     return message
+
+
+def _is_recordable(value: object) -> bool:
+    """Whether a value a chat model wrote survives the records: finite numbers of 64 bits, text that is Unicode."""
+    match value:
+        case dict():
+            return all(_is_recordable(key) and _is_recordable(item) for key, item in value.items())
+        case list():
+            return all(map(_is_recordable, value))
+        case str():
+            return not any("\ud800" <= character <= "\udfff" for character in value)
+        case float():
+            return math.isfinite(value)
+        case int():
+            return -(2**63) <= value < 2**63
+        case _:
+            return value is None
 
 
 def _is_plain(value: object) -> bool:

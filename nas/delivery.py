@@ -88,15 +88,17 @@ def deliver(
     candidate_id: str,
     limits: DeliveryLimits,
     estimated: Mapping[str, Any],
+    training: Mapping[str, Any],
     explanation: str,
     folder: Path,
     events: EventSink,
 ) -> Delivery:
     """Write the delivery folder of a trained network and return its metrics; the same arguments give the same bytes.
 
-    `estimated` is the JSON form of the candidate's cost report. This is where the test split is read, once, all of it.
-    Raises CheckError, with figures, for a model that does not fit `limits` or an ONNX file that computes something
-    else; SettingError for a folder that must not be replaced or cannot be written.
+    `estimated` is the JSON form of the candidate's cost report, `training` says where the weights come from. This is
+    where the test split is read, once, all of it. Raises CheckError, with figures, for a model that does not fit
+    `limits` or an ONNX file that computes something else; SettingError for a folder that must not be replaced or cannot
+    be written.
     """
     check_replaceable(folder)
 
@@ -117,6 +119,7 @@ def deliver(
     }
     metrics = {"candidate": candidate_id, "board": limits.board_name} | _figures(exports, dataset, limits, estimated)
     metrics["firmware_arena_bytes"] = firmware.arena_bytes
+    metrics["training"] = dict(training)
     metrics["versions"] = {package: version(package) for package in PACKAGES}
     metrics["files"] = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     write_folder(folder, files | {METRICS_FILE: _json(metrics)})

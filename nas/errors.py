@@ -9,6 +9,10 @@ class SettingError(KilosmithError):
     """Wrong arguments, settings, files or data (exit code 2)."""
 
 
+class ProposalError(SettingError):
+    """What a designer asked for cannot be: feedback for the language model, wrong input from a person."""
+
+
 class NoLegalCandidateError(KilosmithError):
     """The search ended without a single legal candidate (exit code 3)."""
 

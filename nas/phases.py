@@ -37,10 +37,10 @@ class TrainedPhase:
 
 @dataclass(frozen=True, slots=True)
 class ChosenWeights:
-    """The network that goes into the delivery, and the phase its weights come from."""
+    """The network that goes into the delivery; `origin`: the phase of its weights and what every phase reached."""
 
     network: Network
-    phase: str
+    origin: dict[str, Any]
 
 
 class Phases:
@@ -97,7 +97,10 @@ class Phases:
                 f"export needs a trained candidate; {candidate_id} has no finished full training; train it"
             )
         chosen = max(usable, key=lambda phase: phase.validation_accuracy).phase
-        return ChosenWeights(self._load(candidate_id, architecture, chosen), chosen)
+        reached = {phase.phase: phase.validation_accuracy for phase in finished}
+        teacher = next((phase.teacher_accuracy for phase in finished if phase.teacher_accuracy is not None), None)
+        origin = {"weights_of_phase": chosen, "validation_accuracy": reached, "teacher_validation_accuracy": teacher}
+        return ChosenWeights(self._load(candidate_id, architecture, chosen), origin)
 
     def forget(self, candidate_id: str, phase: str) -> None:
         """Remove a phase's checkpoints once its outcome is on record elsewhere."""
@@ -140,9 +143,11 @@ class Phases:
         path = self._store.training_folder(candidate_id, phase) / "result.json"
         if not path.exists():
             return None
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        record["curve"] = tuple(record["curve"])
-        return TrainedPhase(**record)
+        try:
+            record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return TrainedPhase(**(record | {"curve": tuple(record["curve"])}))
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckError(f"{path} must hold a phase's outcome: {error!r}; remove it to train again") from error
 
     def _load(self, candidate_id: str, architecture: Architecture, phase: str) -> Network:
         path: Path = self._store.training_folder(candidate_id, phase) / "weights.safetensors"

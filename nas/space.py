@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from nas.architecture import Architecture, Stage, Task, plan_blocks
-from nas.errors import SettingError
+from nas.errors import ProposalError, SettingError
 
 Choice: TypeAlias = str | int | float | bool
 
@@ -40,7 +40,7 @@ class SchemaViolation:
         return f"{place}{self.field} {self.rule}; got {self.value!r}"
 
 
-class SchemaError(SettingError):
+class SchemaError(ProposalError):
     """An architecture outside the search space; `violations` name every wrong field."""
 
     def __init__(self, violations: Sequence[SchemaViolation]) -> None:

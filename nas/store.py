@@ -9,7 +9,8 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -35,17 +36,21 @@ class RunStore:
         folder = root / run_id
         folder.mkdir(parents=True)
         store = cls(folder)
-        store.lock()
-        write_json(folder / "config.json", config)
+        try:
+            store.lock()
+            write_json(folder / "config.json", config)
+        except BaseException:
+            store.close()
+            shutil.rmtree(folder, ignore_errors=True)  # a folder without its config could be neither resumed nor reused
+            raise
         return store
 
     @staticmethod
     def check_new(root: Path, run_id: str) -> None:
         """Refuse a run id that is malformed or taken."""
-        if not _RUN_ID.fullmatch(run_id):
-            raise SettingError(
-                f"a run id must be 1 to 64 letters, digits, dots, dashes or underscores; got {run_id!r}; choose another"
-            )
+        if not _RUN_ID.fullmatch(run_id) or run_id == "latest":
+            rule = "a run id must be 1 to 64 letters, digits, dots, dashes or underscores, and not `latest`"
+            raise SettingError(f"{rule}; got {run_id!r}; choose another")
         if (root / run_id).exists():
             raise SettingError(
                 f"a run id must be new; {root / run_id} exists; choose another --name or `resume {run_id}`"
@@ -55,10 +60,10 @@ class RunStore:
     def open(cls, root: Path, run: str) -> RunStore:
         """The run named by id, path or "latest" under `root`, for reading."""
         if run == "latest":
-            known = [path.parent for path in root.glob("*/config.json")]
+            known = [(created, path.parent) for path in root.glob("*/config.json") if (created := _read_created(path))]
             if not known:
                 raise SettingError(f"`latest` needs a run; {root} holds none; start one with `run` or give --runs")
-            return cls(max(known, key=lambda folder: (_read_config(folder).get("created", ""), folder.name)))
+            return cls(max(known)[1])
         for folder in (root / run, Path(run)):
             if (folder / "config.json").is_file():
                 return cls(folder)
@@ -119,7 +124,14 @@ class RunStore:
 
     def load_trials(self) -> list[Trial]:
         """All judged trials, in the order of their numbers."""
-        return [Trial.from_dict(record) for record in _read_lines(self.folder / "trials.jsonl")]
+        path = self.folder / "trials.jsonl"
+        trials = []
+        for record in _read_lines(path, required=("id", "number")):
+            try:
+                trials.append(Trial.from_dict(record))
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise CheckError(f"{path} must hold trials; that of {record['id']!r} is damaged: {error!r}") from error
+        return trials
 
     def append_event(self, event: Event, time: str) -> None:
         """Write a lasting event to the trace, numbered from 1."""
@@ -131,7 +143,7 @@ class RunStore:
 
     def load_trace(self) -> Iterator[dict[str, Any]]:
         """The trace's records, in order: seq, time, kind, data."""
-        return _read_lines(self.folder / "trace.jsonl")
+        return _read_lines(self.folder / "trace.jsonl", required=("seq", "time", "kind", "data"))
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
@@ -150,9 +162,17 @@ def _read_config(folder: Path) -> dict[str, Any]:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SettingError(f"config.json of a run must be readable JSON; {folder}: {error}") from error
-    if not isinstance(config, dict):
-        raise SettingError(f"config.json of a run must be a JSON object; {folder} holds something else")
+    if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
+        raise CheckError(f"config.json of a run must hold its `config`; that of {folder} does not")
     return config
+
+
+def _read_created(path: Path) -> str | None:
+    """When a run was created, or None where that cannot be read: one damaged run must not hide the others."""
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["created"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _append_line(path: Path, record: Mapping[str, Any]) -> None:
@@ -163,17 +183,20 @@ def _append_line(path: Path, record: Mapping[str, Any]) -> None:
         os.fsync(stream.fileno())
 
 
-def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
+def _read_lines(path: Path, *, required: Sequence[str]) -> Iterator[dict[str, Any]]:
     if not path.exists():
         return
-    with path.open(encoding="utf-8") as stream:
+    with path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
-            if not line.endswith("\n"):
+            if not line.endswith(b"\n"):
                 return  # a writer is in the middle of it, or a crash was: not a record yet
             try:
-                yield json.loads(line)
-            except ValueError as error:
+                record = json.loads(line)
+            except ValueError as error:  # also bytes that are no UTF-8
                 raise CheckError(f"{path} must hold one JSON record a line; line {number} does not: {error}") from error
+            if not isinstance(record, dict) or not all(key in record for key in required):
+                raise CheckError(f"{path} must hold records with {', '.join(required)}; line {number} does not")
+            yield record
 
 
 def _cut_torn_line(path: Path) -> None:

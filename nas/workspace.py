@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from nas.architecture import Architecture, Task
 from nas.board import Board
 from nas.cost import Budget, CostReport, Price, Violation, find_violations, report
-from nas.errors import CheckError, SettingError
+from nas.errors import CheckError, ProposalError
 from nas.events import Event, EventSink
 from nas.explanation import explain_trial
 from nas.pareto import Trends, find_front, find_trends, measure_hypervolume
@@ -84,11 +84,13 @@ class Workspace:
         return tuple(self._trials.values())
 
     def find(self, candidate_id: str) -> Trial:
-        """The trial of a candidate id; raises SettingError for an id nobody gave out."""
+        """The trial of a candidate id; raises ProposalError for an id nobody gave out."""
         trial = self._trials.get(candidate_id)
         if trial is None or trial.architecture is None:
             known = ", ".join(trial.id for trial in self.trials if trial.architecture is not None)
-            raise SettingError(f"candidate_id must name a known candidate; got {candidate_id!r}; known: {known or '-'}")
+            raise ProposalError(
+                f"candidate_id must name a known candidate; got {candidate_id!r}; known: {known or '-'}"
+            )
         return trial
 
     def front(self) -> Front:
@@ -167,7 +169,7 @@ class Workspace:
         """The trial after its mini-phase, recorded: "trained" with validation accuracy, or "failed"."""
         trial = self.judge(candidate_id)
         if trial.state == "rejected":
-            raise SettingError(f"mini_train takes a legal candidate; {candidate_id} was rejected: {trial.reason}")
+            raise ProposalError(f"mini_train takes a legal candidate; {candidate_id} was rejected: {trial.reason}")
         if trial.state != "proposed":
             return trial
         result = self._phases.mini(candidate_id, _architecture(trial))
@@ -245,12 +247,13 @@ class Workspace:
             self._data,
             candidate_id=candidate_id,
             limits=limits,
+            training=chosen.origin,
             estimated=self.assess(candidate_id).report.to_dict(),
             explanation=self.explain(candidate_id),
             folder=folder or self.store.delivery_folder(candidate_id),
             events=self._events,
         )
-        return {"weights_of_phase": chosen.phase} | delivery.metrics
+        return delivery.metrics
 
 
 def _plain_costs(price: Price) -> dict[str, int]:
@@ -269,5 +272,5 @@ def _plain_costs(price: Price) -> dict[str, int]:
 
 def _architecture(trial: Trial) -> Architecture:
     if trial.architecture is None:
-        raise SettingError(f"candidate {trial.id} has no architecture: {trial.reason}")
+        raise ProposalError(f"candidate {trial.id} has no architecture: {trial.reason}")
     return trial.architecture

@@ -1,4 +1,4 @@
-"""How a tool answers: text for the language model, an artifact for the graph, and errors as text, never as a crash."""
+"""How a tool answers: text for the language model, an artifact for the graph; a wrong proposal is text, no crash."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, ParamSpec
 from langchain_core.tools import StructuredTool
 from pydantic import BaseModel, Field, ValidationError
 
-from nas.errors import KilosmithError
+from nas.errors import ProposalError
 
 Answer = tuple[str, dict[str, Any]]
 Arguments = ParamSpec("Arguments")
@@ -30,7 +30,7 @@ def answer_tool(
     def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
         try:
             return function(*args, **kwargs)
-        except KilosmithError as error:
+        except ProposalError as error:  # anything else is the run's trouble, not the designer's
             return f"error: {error}", {"error": str(error)}
 
     return StructuredTool.from_function(

@@ -21,7 +21,7 @@ def build_app() -> typer.Typer:
     app = typer.Typer(
         help="A language model designs neural networks that fit a microcontroller: priced to the byte before they are "
         "trained, distilled, quantized and delivered for TensorFlow Lite Micro.",
-        no_args_is_help=True,
+        no_args_is_help=False,
         pretty_exceptions_enable=False,
         add_completion=False,
         rich_markup_mode=None,

@@ -34,13 +34,17 @@ def export(
     with RunStore.open(Path(runs), run) as store, Display(message_console(), quiet=quiet) as display:
         store.lock()
         recorded = store.load_config()["config"]
-        config = read_config(recorded | ({"board": board} if board else {}))
+        config = read_config(recorded)
+        if board:
+            config = config.for_board(board)
         limit_threads(config)
         workspace = build_workspace(config, store, load_data(config), display.show)
         members = workspace.front().members
         if candidate is None and not members:
             raise SettingError(f"export needs a trained candidate; run {store.run_id} has none")
         chosen = candidate or members[0].id
+        if workspace.find(chosen).state != "trained":
+            raise SettingError(f"export takes a trained candidate; {chosen} is {workspace.find(chosen).state}")
         workspace.require_fit(chosen)
         outcome = {"full": workspace.train_fully(chosen), "distill": workspace.distill(chosen)}
         metrics = workspace.export(chosen, folder=out)
@@ -48,7 +52,9 @@ def export(
         name: {"validation_accuracy": phase.validation_accuracy, "teacher_accuracy": phase.teacher_accuracy}
         for name, phase in outcome.items()
     }
+    folder = out or store.delivery_folder(chosen)
     if json:
-        print_json({"candidate": chosen, "folder": str(out or store.delivery_folder(chosen)), "metrics": metrics})
+        print_json({"candidate": chosen, "folder": str(folder), "metrics": metrics})
     elif not quiet:
         result_console().print(build_delivery_table(chosen, figures | {"metrics": metrics}))
+        result_console().print(f"delivered to {folder}")

@@ -12,6 +12,7 @@ from command_line import environment, kilosmith
 from search_examples import make_stages
 
 from agent.commands import build_app
+from agent.session import read_approval
 
 
 def assert_one_line(result: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
@@ -106,6 +107,7 @@ def test_boards_lists_every_number_with_its_source(tmp_path: Path) -> None:
         (["run", "--data", "nope"], ["digits", "nope"]),
         (["run", "--set", "design.nope=1"], ["design.nope is not a configuration key"]),
         (["run", "--set", "design.max_trials=many"], ["design.max_trials", "many"]),
+        (["run", "--set", "preset=paper"], ["--preset"]),
         (["run", "--set", "nonsense"], ["--set takes key=value"]),
         (["run", "--set", "seed.deep=1"], ["seed"]),
         (["run", "--config", "missing.toml"], ["missing.toml"]),
@@ -144,3 +146,27 @@ def test_a_runs_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     result = kilosmith("run", "--runs", "file", "--llm", "random", cwd=tmp_path)
     assert_one_line(result, 2, "file")
+
+
+def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path) -> None:
+    for arguments in ("boards", "boards --json"):
+        command = f"set -o pipefail; {sys.executable} -m agent {arguments} | true"
+        result = subprocess.run(
+            ["bash", "-c", command], env=environment(), cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert result.returncode == 0
+        assert result.stderr == ""
+
+
+def test_without_arguments_help_is_shown(tmp_path: Path) -> None:
+    result = kilosmith(cwd=tmp_path)
+    assert result.returncode == 0
+    assert "Commands:" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "approved"),
+    [("\n", ["c1"]), ("YES\n", ["c1"]), ("no\n", []), ("c2 c2\n", ["c2"]), (" , \n", None), ("c9\n", None)],
+)
+def test_an_approval_is_yes_no_or_trained_candidates(line: str, approved: list[str] | None) -> None:
+    assert read_approval(line, ["c1"], ["c1", "c2"]) == approved

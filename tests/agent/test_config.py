@@ -40,6 +40,11 @@ def test_a_board_only_caps_the_budget() -> None:
     assert resolve_config("quick", flags={"board": "stm32h743"}).resolve_budget().peak_sram_bytes == 49_152
 
 
+def test_exporting_for_another_board_judges_by_that_boards_memory() -> None:
+    budget = resolve_config("quick").for_board("stm32h743").resolve_budget()
+    assert (budget.peak_sram_bytes, budget.flash_bytes) == (512 * 1024, 2048 * 1024)
+
+
 def test_broken_toml_is_one_line(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text("seed = = 1")

@@ -74,6 +74,9 @@ def test_a_rejected_candidate_goes_back_with_its_cause(open_workspace: Open, eve
         ({"tool_calls": [{"name": "propose_architecture", "args": {}}]}, "wrong arguments"),
         ({"tool_calls": [{"name": "propose_architecture", "args": {"stages": "all"}}]}, "wrong arguments"),
         ({"tool_calls": [{"name": "propose_architecture", "args": {"stages": []}}]}, "exactly 3 entries"),
+        (propose(kernel_size=float("nan")), "held no call"),
+        (propose(kernel_size=2**70), "held no call"),
+        (propose(kernel_size="\ud800"), "held no call"),
         (propose(kernel_size=4), "kernel_size must be one of 3, 5, 7"),
         (propose(kernel_size="\x1b[2Jevil"), "kernel_size must be one of 3, 5, 7"),
     ],
@@ -97,7 +100,7 @@ def test_a_repeated_design_is_rejected_as_a_duplicate(open_workspace: Open, even
 def test_a_search_without_a_legal_candidate_says_so(open_workspace: Open, events: list[Event]) -> None:
     workspace = open_workspace(BUDGET.model_copy(update={"macs_max": 50_500}))
     graph = build(workspace, [propose(), propose(kernel_size=5)], events, max_proposals=2)
-    with pytest.raises(NoLegalCandidateError, match="none of 2 proposals was legal"):
+    with pytest.raises(NoLegalCandidateError, match="of 2 proposals none was legal"):
         graph.invoke(start_state(), CONFIG)
 
 

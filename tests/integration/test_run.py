@@ -56,6 +56,7 @@ def test_the_delivery_was_executed_in_tflm_on_every_test_image(finished: tuple[P
     assert metrics["num_test_images"] == 359
     assert abs(metrics["int8_test_accuracy"] - metrics["float_test_accuracy"]) <= 0.02
     assert metrics["agreement"] >= 0.95
+    assert metrics["training"]["weights_of_phase"] in metrics["training"]["validation_accuracy"]
     for name in ("model.tflite", "model.onnx", "weights.safetensors", "architecture.json", "EXPLANATION.md"):
         assert (delivery / name).stat().st_size > 0
     assert (delivery / "firmware" / "model_data.cc").exists()
@@ -163,7 +164,7 @@ def test_a_search_without_a_legal_candidate_ends_with_code_3(tmp_path: Path) -> 
     limits = ("--set", "budget.macs_min=1", "--set", "budget.macs_max=2", "--set", "design.max_proposals=3")
     result = kilosmith("run", "--llm", "random", *limits, cwd=tmp_path)
     assert result.returncode == 3
-    assert "none of 3 proposals was legal" in result.stderr.splitlines()[-1]
+    assert "of 3 proposals none was legal" in result.stderr.splitlines()[-1]
 
 
 def test_a_failing_chat_model_ends_with_code_4_and_the_run_can_go_on(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ def deliver_to(network: Network, dataset: Dataset) -> Deliver:
             "candidate_id": "c0007",
             "limits": LIMITS,
             "estimated": report(ARCHITECTURE, TASK).to_dict(),
+            "training": {"weights_of_phase": "full"},
             "explanation": "# Why\n\nBecause.\n",
             "folder": folder,
             "events": ignore_events,

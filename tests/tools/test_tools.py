@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from search_examples import BUDGET, SPACE, make_stages
 
+from nas.errors import SettingError
 from nas.schema import edits_schema, whole_design_schema
 from nas.workspace import Workspace
 from tools import (
@@ -121,3 +123,19 @@ def test_the_schemas_the_language_model_sees_are_the_search_spaces(open_workspac
     expected = edits_schema(SPACE, parent.architecture)
     assert {key: edit["edits"][key] for key in expected} == expected
     assert edit["candidate_id"]["const"] == "c001"
+
+
+def test_a_full_disk_ends_the_run_instead_of_becoming_feedback(
+    open_workspace: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = opened(open_workspace)
+    call(build_propose_architecture(workspace), stages=make_stages())
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("nas.training.weights.save_file", fail)
+        with pytest.raises(SettingError, match="No space left"):
+            call(build_mini_train(workspace), candidate_id="c001")
+    assert call(build_mini_train(workspace), candidate_id="c001").artifact["state"] == "trained"
