@@ -7,10 +7,12 @@ import signal
 import sqlite3
 import sys
 from dataclasses import dataclass
+from typing import TextIO
 
 import typer
 
 from agent import exit_codes
+from agent.output import ReaderGoneError
 from nas.errors import KilosmithError
 
 
@@ -34,9 +36,12 @@ def run_command_line(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, interruption.receive)
     try:
         code = build_app()(arguments or ["--help"], prog_name="kilosmith", standalone_mode=False)
-        sys.stdout.flush()
-    except (BrokenPipeError, SystemExit):  # typer and rich turn a broken pipe into SystemExit, nothing else
-        return _settle_broken_pipe()
+    except ReaderGoneError:
+        _silence(sys.stdout)
+        return exit_codes.DONE
+    except SystemExit:  # typer and rich turn a broken pipe into it, and nothing else: here, that of the messages
+        _silence(sys.stderr)
+        return exit_codes.INTERRUPTED
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # what is not expected is raised again below
         if interruption.received or isinstance(error, KeyboardInterrupt | typer.Abort):
             return _fail(exit_codes.INTERRUPTED, "interrupted")
@@ -58,16 +63,9 @@ class Interruption:
         raise KeyboardInterrupt
 
 
-def _settle_broken_pipe() -> int:
-    """Done when nobody reads the results any more; interrupted when nobody reads the messages of unfinished work."""
-    try:
-        sys.__stdout__.flush()  # type: ignore[union-attr]  # a console program has a stdout
-    except BrokenPipeError:
-        # what the interpreter flushes at its end goes nowhere instead of failing again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return exit_codes.DONE
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    return exit_codes.INTERRUPTED
+def _silence(stream: TextIO) -> None:
+    """What the interpreter flushes into a broken pipe at its end goes nowhere instead of failing again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _phrase_error(error: BaseException) -> tuple[int, str]:

@@ -17,10 +17,22 @@ RunsOption = Annotated[str, typer.Option("--runs", help="Folder of the runs.", m
 RunArgument = Annotated[str, typer.Argument(help="A run id, a path, or `latest`.", metavar="RUN")]
 
 
+class ReaderGoneError(Exception):
+    """Nobody reads the results any more. (Left alone, typer and rich end with the exit code of a bug.)"""
+
+
 def print_json(document: Any) -> None:
     """Write the document to stdout."""
-    json.dump(document, sys.stdout, indent=1)
-    sys.stdout.write("\n")
+    print_line(json.dumps(document, indent=1))
+
+
+def print_line(text: str) -> None:
+    """Write a line to stdout at once."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise ReaderGoneError from error
 
 
 def result_console() -> Console:
@@ -29,7 +41,7 @@ def result_console() -> Console:
 
     class ResultConsole(Console):
         def on_broken_pipe(self) -> None:
-            raise BrokenPipeError  # rich would hide which stream broke and end with the exit code of a bug
+            raise ReaderGoneError
 
     return ResultConsole(highlight=False)
 

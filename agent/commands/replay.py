@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_format
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from agent.output import JsonOption, QuietOption, RunArgument, RunsOption, result_console
+from agent.output import JsonOption, QuietOption, RunArgument, RunsOption, print_json, result_console
 
 _LONGEST_PAUSE_SECONDS = 2.0
 
@@ -37,7 +35,7 @@ def replay(
     if not records:
         raise SettingError(f"replay needs a trace; {store.folder}/trace.jsonl is missing or empty; resume the run")
     if json:
-        json_format.dump(records, sys.stdout, indent=1)
+        print_json(records)
         return
     console, narrator = result_console(), Narrator()
     before = datetime.fromisoformat(records[0]["time"])

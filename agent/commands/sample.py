@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json as json_format
 import random
-import sys
 from typing import Annotated
 
 import typer
 
-from agent.output import JsonOption, QuietOption, print_json
+from agent.output import JsonOption, QuietOption, print_json, print_line
 
 
 def sample(
@@ -36,4 +35,4 @@ def sample(
         print_json(documents)
     elif not quiet:
         for document in documents:
-            sys.stdout.write(json_format.dumps(document) + "\n")
+            print_line(json_format.dumps(document))
