@@ -3,7 +3,7 @@
 from nas.errors import ChatModelError, CheckError, KilosmithError, NoLegalCandidateError
 
 DONE = 0
-BUG = 1
+# 1 is a bug: the interpreter's own code for a traceback
 WRONG_INPUT = 2
 NO_LEGAL_CANDIDATE = 3
 CHAT_MODEL_FAILED = 4

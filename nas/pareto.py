@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from nas.space import STAGE_FIELDS, spell_choice
 from nas.trial import Trial
 
-OBJECTIVES = ("validation_accuracy", "macs", "params")
 _MAXIMISE = [True, False, False]
 
 
@@ -57,11 +56,9 @@ def _objectives(trial: Trial) -> tuple[float, int, int]:
 class Trends:
     """What the front has in common: means and ranges of the objectives, and how often each field value occurs."""
 
-    num_members: int
     accuracy: tuple[float, float, float]  # minimum, maximum, mean
     macs: tuple[int, int, int]
     params: tuple[int, int, int]
-    peak_sram_bytes: tuple[int, int, int]
     # field -> (value, number of stages that use it), most used first
     field_values: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
 
@@ -77,11 +74,9 @@ def find_trends(front: Sequence[Trial]) -> Trends | None:
         counts = Counter(spell_choice(getattr(stage, field)) for stage in stages if getattr(stage, field) is not None)
         values.append((field, tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))))
     return Trends(
-        num_members=len(front),
         accuracy=(min(accuracies), max(accuracies), sum(accuracies) / len(front)),
         macs=_spread([_objectives(trial)[1] for trial in front]),
         params=_spread([_objectives(trial)[2] for trial in front]),
-        peak_sram_bytes=_spread([(trial.costs or {})["arena_bytes"] for trial in front]),
         field_values=tuple(values),
     )
 
