@@ -67,7 +67,8 @@ class Display:
             self._progress = {"phase": event.data["node"], "step": "working"}
         elif event.kind == "node_finished":
             self._progress = {}
-            self._front = event.data["update"].get("front", self._front)
+        elif event.kind == "front_changed":
+            self._front = event.data["front"]
         if self._live is not None:
             self._live.update(self._render(), refresh=True)
 

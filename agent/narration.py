@@ -16,12 +16,7 @@ KIB = 1024
 
 
 class Narrator:
-    """Tells a run event by event; it remembers only what the next line needs."""
-
-    def __init__(self) -> None:
-        self._costs = ""
-        self._candidate = ""
-        self._violations: list[str] = []
+    """Tells a run event by event."""
 
     def tell(self, event: Event) -> list[RenderableType]:
         """The lines an event is worth, often none."""
@@ -47,55 +42,68 @@ class Narrator:
             Text(""),
         ]
 
+    def _tell_drive_chosen(self, data: Mapping[str, Any]) -> list[RenderableType]:
+        reasons = {
+            "setting": "as design.drive says",
+            "kind": "as is known of this designer",
+            "check": f"{data.get('num_right')} of {data.get('num_asked')} check questions answered before a mistake",
+        }
+        return [Text(f"  drive     {data['drive']}: {reasons[data['by']]}"), Text("")]
+
     def _tell_llm_answered(self, data: Mapping[str, Any]) -> list[RenderableType]:
-        self._costs, self._candidate, self._violations = "", "", []
-        calls = data["tool_calls"]
-        if not calls:
-            return [Text.assemble("  designer  ", ("no tool call: ", "red"), plain(data["content"])[:160])]
         metadata = data.get("metadata") or {}
+        lines: list[RenderableType] = [
+            Text.assemble("  server    ", (plain(attempt)[:200], "yellow"))
+            for attempt in metadata.get("failed_attempts", ())
+        ]
         effort = f"{data['seconds']:.1f} s"
         if "model_calls" in metadata:
             effort += f", {metadata['model_calls']} model calls"
-        line = Text.assemble("  designer  ", _phrase_call(calls[0]), (f"  ({effort})", "dim"))
-        return [line]
+        for unusable in data.get("invalid_tool_calls", ()):
+            lines.append(Text.assemble("  designer  ", ("unreadable call: ", "red"), plain(unusable)[:160]))
+        for call in data["tool_calls"]:
+            lines.append(Text.assemble("  designer  ", _phrase_call(call)))
+        if not data["tool_calls"]:
+            said = plain(metadata.get("refusal") or data["content"])[:160] or "(nothing)"
+            lines.append(Text.assemble("  designer  ", ("no tool call: ", "red"), said))
+        lines[-1] = Text.assemble(lines[-1], (f"  ({effort})", "dim"))  # type: ignore[arg-type]
+        return lines
 
     def _tell_llm_failed(self, data: Mapping[str, Any]) -> list[RenderableType]:
         return [Text.assemble("  designer  ", ("failed: ", "bold red"), plain(data["error"]))]
 
+    def _tell_tool_unknown(self, data: Mapping[str, Any]) -> list[RenderableType]:
+        return [Text.assemble("  refused   ", (f"there is no tool {plain(data['tool'])[:80]}", "yellow"))]
+
+    def _tell_calls_ignored(self, data: Mapping[str, Any]) -> list[RenderableType]:
+        ignored = plain(", ".join(data["tools"]))[:160]
+        return [Text.assemble("  refused   ", (f"one call was asked for; left out: {ignored}", "yellow"))]
+
     def _tell_tool_answered(self, data: Mapping[str, Any]) -> list[RenderableType]:
-        artifact = data["artifact"] or {}
-        tool = data["tool"]
-        if tool in ("propose_architecture", "edit_architecture"):
-            self._candidate = artifact.get("candidate") or ""
-            self._violations = []
-        elif tool == "estimate_macs" and "macs" in artifact:
-            self._violations += [_phrase_violation(violation) for violation in artifact["violations"]]
-            self._costs = f"{artifact['macs'] / 1e6:.2f} M MACs, {artifact['params']:,} parameters"
-        elif tool == "estimate_peak_sram" and "peak_sram_bytes" in artifact:
-            self._violations += [_phrase_violation(violation) for violation in artifact["violations"]]
-            self._costs += f", {artifact['peak_sram_bytes'] / KIB:.1f} KiB SRAM"
-        elif tool == "mini_train":
-            return [
-                Text.assemble("  trained   ", (plain(data["text"]), "bold"), (f"  ({data['seconds']:.1f} s)", "dim"))
-            ]
-        return []
+        if data["tool"] != "mini_train" or (data["artifact"] or {}).get("state") is None:
+            return []
+        return [Text.assemble("  trained   ", (plain(data["text"]), "bold"), (f"  ({data['seconds']:.1f} s)", "dim"))]
+
+    def _tell_judged(self, data: Mapping[str, Any]) -> list[RenderableType]:
+        if data["state"] == "proposed":
+            costs = f"{data['macs'] / 1e6:.2f} M MACs, {data['params']:,} parameters, "
+            costs += f"{data['arena_bytes'] / KIB:.1f} KiB SRAM"
+            return [Text.assemble("  screened  ", (f"{data['candidate']} legal", "green"), f": {costs}")]
+        violations = [_phrase_violation(violation) for violation in data["violations"]]
+        reason = "; ".join(violations) if violations else data["reason"]
+        return [
+            Text.assemble("  screened  ", (f"{data['candidate']} {data['state']}: {plain(reason)[:400]}", "yellow"))
+        ]
+
+    def _tell_front_changed(self, data: Mapping[str, Any]) -> list[RenderableType]:
+        members = ", ".join(member["id"] for member in data["front"])
+        more = data["size"] - len(data["front"])
+        rest = f" and {more} more" if more > 0 else ""
+        return [Text(f"  front     {members}{rest} (hypervolume {data['hypervolume']:.4f})"), Text("")]
 
     def _tell_node_finished(self, data: Mapping[str, Any]) -> list[RenderableType]:
         teller = getattr(self, f"_tell_{data['node']}", None)
         return list(teller(data["update"], data["seconds"])) if teller else []
-
-    def _tell_screen(self, update: Mapping[str, Any], _seconds: float) -> list[RenderableType]:
-        if update.get("candidate"):
-            return [Text.assemble("  screened  ", (f"{update['candidate']['id']} legal", "green"), f": {self._costs}")]
-        if self._violations:
-            reason = f"{self._candidate} rejected: {'; '.join(self._violations)}"
-        else:
-            reason = (update.get("rejections") or ["rejected"])[-1]
-        return [Text.assemble("  screened  ", (plain(reason), "yellow"))]
-
-    def _tell_reflect(self, update: Mapping[str, Any], _seconds: float) -> list[RenderableType]:
-        members = ", ".join(member["id"] for member in update["front"])
-        return [Text(f"  front     {members} (hypervolume {update['hypervolume']:.4f})"), Text("")]
 
     def _tell_select(self, update: Mapping[str, Any], _seconds: float) -> list[RenderableType]:
         return [Text.assemble("  selected  ", (", ".join(update["winners"]), "bold"), " by validation accuracy")]
@@ -134,11 +142,17 @@ class Narrator:
             Text(""),
             build_front_table(data["front"]),
             Text(f"proposals: {counts}; hypervolume {data['hypervolume']:.4f}"),
+            Text(f"chat model: {_phrase_usage(data['llm'])}"),
         ]
         for candidate, outcome in data["deliveries"].items():
             lines += [Text(""), build_delivery_table(candidate, outcome)]
             lines.append(Text.assemble("delivered to ", (f"{data['folder']}/delivery/{candidate}", "bold")))
         return lines
+
+
+def _phrase_usage(llm: Mapping[str, Any]) -> str:
+    tokens = f", {llm['input_tokens']:,} tokens read, {llm['output_tokens']:,} written" if llm["input_tokens"] else ""
+    return f"{llm['answers']} answers{tokens}, {llm['seconds']:.0f} s"
 
 
 def _phrase_violation(violation: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import os
 import platform
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -39,6 +39,7 @@ class RunOutcome:
     run_id: str
     folder: Path
     counts: dict[str, int]
+    llm: dict[str, float]
     front: list[dict[str, Any]]
     hypervolume: float
     winners: list[str]
@@ -50,6 +51,7 @@ class RunOutcome:
             "run": self.run_id,
             "folder": str(self.folder),
             "counts": self.counts,
+            "llm": self.llm,
             "front": self.front,
             "hypervolume": self.hypervolume,
             "winners": self.winners,
@@ -128,6 +130,7 @@ def build_workspace(config: RunConfig, store: RunStore, data: Dataset, events: E
         data=data,
         seed=config.seed,
         events=events,
+        num_niches=config.design.num_niches,
     )
 
 
@@ -140,20 +143,37 @@ def drive_run(config: RunConfig, resources: Resources, store: RunStore, show: Ev
 
     workspace = build_workspace(config, store, resources.data, events)
     events(Event("run_started", _introduce(store, config, workspace)))
-    with _checkpointer(store) as checkpointer:
-        found = _drive_design(config, workspace, resources.chat_model, checkpointer, events)
+    with open_checkpointer(store) as checkpointer:
+        found = drive_design(config, workspace, resources.chat_model, checkpointer, events)
         delivered = _drive_delivery(config, workspace, found["winners"], checkpointer, events, ask)
+    from tools.pareto_status import summarize_member  # late: langchain
+
+    front = workspace.front()
     outcome = RunOutcome(
         run_id=store.run_id,
         folder=store.folder,
         counts=dict(Counter(trial.state for trial in workspace.trials)),
-        front=found["front"],
-        hypervolume=found["hypervolume"],
+        llm=sum_usage(store.load_trace()),
+        front=[summarize_member(member) for member in front.members],
+        hypervolume=front.hypervolume,
         winners=delivered["approved"],
         outcomes=delivered["outcomes"],
     )
     events(Event("run_finished", outcome.to_dict()))
     return outcome
+
+
+def sum_usage(trace: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """What the chat model took in a run: answers, tokens read and written (where it says), and wall seconds."""
+    total = {"answers": 0.0, "input_tokens": 0.0, "output_tokens": 0.0, "seconds": 0.0}
+    for record in trace:
+        if record["kind"] == "llm_answered":
+            usage = record["data"]["usage"] or {}
+            total["answers"] += 1
+            total["input_tokens"] += usage.get("input_tokens", 0)
+            total["output_tokens"] += usage.get("output_tokens", 0)
+            total["seconds"] += record["data"]["seconds"]
+    return {name: round(value, 1) if name == "seconds" else int(value) for name, value in total.items()}
 
 
 def _introduce(store: RunStore, config: RunConfig, workspace: Workspace) -> dict[str, Any]:
@@ -175,34 +195,37 @@ def _introduce(store: RunStore, config: RunConfig, workspace: Workspace) -> dict
 
 
 @contextmanager
-def _checkpointer(store: RunStore) -> Iterator[Any]:
+def open_checkpointer(store: RunStore) -> Iterator[Any]:
+    """The run's checkpoints, open while the context lasts."""
     # plain msgpack values only: a checkpoint file is data and must never construct objects of its choice
     os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
-    from langgraph.checkpoint.sqlite import SqliteSaver  # late: a second of imports
+    from graphs.checkpoints import PrunedSqliteSaver  # late: a second of imports
 
     connection = sqlite3.connect(store.checkpoints_path, check_same_thread=False)
     try:
-        yield SqliteSaver(connection)
+        yield PrunedSqliteSaver(connection)
     finally:
         connection.close()
 
 
-def _drive_design(
+def drive_design(
     config: RunConfig, workspace: Workspace, chat_model: OpenedChatModel, checkpointer: Any, events: EventSink
 ) -> dict[str, Any]:
-    from graphs.design import DesignNodes, build_design_graph, start_state
+    """The final state of the search, begun, continued or just read back."""
+    from graphs.design import DesignNodes, build_design_graph, count_steps
+    from graphs.design_state import start_state
+    from graphs.designer import Designer
 
-    nodes = DesignNodes(
+    designer = Designer(
         chat_model=chat_model.model,
-        workspace=workspace,
-        settings=config.design,
-        data_name=config.data.spec.split(":", 1)[0],
         designs_whole=chat_model.designs_whole,
-        events=events,
+        takes_masks=chat_model.takes_masks,
+        is_checked=chat_model.drive == "check",
     )
+    data_name = config.data.spec.split(":", 1)[0]
+    nodes = DesignNodes(designer, workspace, config.design, data_name, events)
     graph = build_design_graph(nodes, checkpointer)
-    steps = 4 * config.design.max_proposals + 8  # four nodes a proposal at most: LangGraph's own bound never binds
-    return _drive(graph, "design", start_state(), steps, _refuse_to_ask)
+    return _drive(graph, "design", start_state(), count_steps(config.design), _refuse_to_ask)
 
 
 def _drive_delivery(

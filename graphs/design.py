@@ -1,189 +1,184 @@
-"""The design loop: propose -> screen -> evaluate -> reflect -> (again | select); rejected proposals go back at once."""
+"""The design loop: propose -> screen -> evaluate -> reflect -> (again | select); rejected proposals go back at once.
+
+A guided designer is given one tool at a time; an autonomous one calls the tools it chooses (consult) until it has a
+candidate trained. `examine` decides once which of the two it is.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from functools import cached_property
+from typing import Any, Literal
 
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
+from graphs.consultation import Consultation, is_round_over
+from graphs.design_state import DesignState, no_effort
+from graphs.designer import QUESTIONS, Designer, choose_drive, count_right_answers
+from graphs.proposals import judge_proposal, take_proposal
+from graphs.requests import Requests
 from graphs.settings import DesignSettings
-from graphs.tracing import ChatCall, call_chat_model, call_tool, derive_seed, trace_node
+from graphs.tracing import call_tool, trace_node
 from nas.errors import NoLegalCandidateError
-from nas.events import EventSink
-from nas.space import spell_choice
-from nas.suggestions import suggest
+from nas.events import Event, EventSink
 from nas.trial import Trial
 from nas.workspace import Workspace
-from prompts import render
-from tools import (
-    build_edit_architecture,
-    build_estimate_macs,
-    build_estimate_peak_sram,
-    build_mini_train,
-    build_pareto_status,
-    build_propose_architecture,
-)
-
-
-class DesignState(TypedDict):
-    """Plain values only; everything larger stays behind the workspace.
-
-    number: proposals so far; parent: the candidate the open proposal edits; tool_call: what the chat model asked for;
-    candidate: the open proposal's trial; rejections: the latest reasons, newest last; front: the members' figures.
-    """
-
-    number: int
-    parent: str | None
-    tool_call: dict[str, Any] | None
-    candidate: dict[str, Any] | None
-    rejections: list[str]
-    num_trained: int
-    front: list[dict[str, Any]]
-    hypervolume: float
-    winners: list[str]
-
-
-def start_state() -> DesignState:
-    """The state before the first proposal."""
-    return DesignState(
-        number=0,
-        parent=None,
-        tool_call=None,
-        candidate=None,
-        rejections=[],
-        num_trained=0,
-        front=[],
-        hypervolume=0.0,
-        winners=[],
-    )
+from tools import build_edit_architecture, build_mini_train, build_pareto_status, build_propose_architecture
 
 
 @dataclass(frozen=True)
 class DesignNodes:
-    """The nodes of the loop; they receive the chat model and reach the domain through the tools."""
+    """The nodes of the loop; they receive the designer and reach the domain through the tools."""
 
-    chat_model: BaseChatModel
+    designer: Designer
     workspace: Workspace
     settings: DesignSettings
     data_name: str
-    designs_whole: bool
     events: EventSink
 
-    def propose(self, state: DesignState) -> dict[str, Any]:
-        """Ask the chat model for the next design: a whole one, or 2-3 edits of a member of the front."""
-        number = state["number"] + 1
-        self.workspace.open_proposal(number)
-        whole = self.designs_whole or state["num_trained"] < self.settings.num_whole
-        parent = None if whole else self.workspace.pick_parent(number)
-        if parent is None:
-            tool = build_propose_architecture(self.workspace)
+    @cached_property
+    def _requests(self) -> Requests:
+        return Requests(self.designer, self.workspace, self.settings, self.data_name, self.events)
+
+    def examine(self, state: DesignState) -> dict[str, Any]:  # noqa: ARG002  # a node takes the state
+        """Decide how the designer is driven: as the settings say, or by questions with known answers."""
+        found: dict[str, Any]
+        if self.settings.drive != "auto":
+            found = {"drive": self.settings.drive, "by": "setting"}
+        elif not self.designer.is_checked:
+            found = {"drive": "guided", "by": "kind"}
         else:
-            tool = build_edit_architecture(self.workspace, parent)
-        seed = derive_seed(self.workspace.seed, "proposal", number)
-        call = ChatCall(self._write_prompt(state, parent), tool, seed, index=number - 1)
-        answer = call_chat_model(self.chat_model, call, self.events)
-        made = answer.tool_calls[0] if answer.tool_calls else None
+            right = count_right_answers(self.designer, self.workspace, self.events)
+            found = {"drive": choose_drive(right), "by": "check", "num_right": right, "num_asked": len(QUESTIONS)}
+        self.events(Event("drive_chosen", found))
+        return {"drive": found["drive"]}
+
+    def propose(self, state: DesignState) -> dict[str, Any]:
+        """Ask the chat model for the arguments of one design (guided) or for its next tool calls (autonomous)."""
+        if state["drive"] == "autonomous":
+            return self._requests.ask_freely(state)
+        return self._requests.ask_for_design(state)
+
+    def consult(self, state: DesignState) -> dict[str, Any]:
+        """Answer an autonomous designer's tool calls; its proposals are judged at once, training waits for `screen`."""
+        self.workspace.open_proposal(state["number"], pending=state["pending"])
+        consultation = Consultation(
+            workspace=self.workspace,
+            settings=self.settings,
+            toolbox=self._requests.toolbox,
+            events=self.events,
+            number=state["number"],
+            pending=list(state["pending"]),
+            num_trained=state["num_trained"],
+        )
+        answers = consultation.answer(state["calls"], state["effort"]["unreadable"])
         return {
-            "number": number,
-            "parent": parent.id if parent else None,
-            "tool_call": {"name": made["name"], "args": made["args"]} if made else None,
-            "candidate": None,
+            "number": consultation.number,
+            "dialogue": [*state["dialogue"], *answers],
+            "pending": consultation.pending,
+            "chosen": consultation.chosen,
+            "rejections": self._add_rejections(state, consultation.refused),
         }
 
-    def _write_prompt(self, state: DesignState, parent: Trial | None) -> list[BaseMessage]:
-        workspace, settings = self.workspace, self.settings
-        trends = workspace.front().trends
-        trials = workspace.trials
-        stages = parent.architecture.stages if parent and parent.architecture else ()
-        described = [
-            ", ".join(f"{field} {spell_choice(value)}" for field, value in stage.to_dict().items()) for stage in stages
-        ]
-        text = render(
-            "design",
-            data_name=self.data_name,
-            num_classes=workspace.task.num_classes,
-            target_accuracy=settings.target_accuracy,
-            task=workspace.task,
-            board=workspace.board.name,
-            budget=workspace.budget,
-            num_stages=workspace.space.num_stages,
-            space=workspace.space.describe(),
-            num_trained=state["num_trained"],
-            num_rejected=sum(trial.state in ("invalid", "duplicate", "rejected") for trial in trials),
-            front=state["front"][:8],
-            trends=trends,
-            suggestions=suggest(trends, trials, workspace.budget),
-            rejections=state["rejections"],
-            parent={"id": parent.id, "stages": described} if parent else None,
-        )
-        return [SystemMessage(render("role")), HumanMessage(text)]
-
     def screen(self, state: DesignState) -> dict[str, Any]:
-        """Price the proposal before any training; what violates a limit goes back with its reason."""
-        self.workspace.open_proposal(state["number"])
-        candidate_id, trial = self._take_proposal(state)
-        if candidate_id is not None:
-            call_tool(build_estimate_macs(self.workspace), {"candidate_id": candidate_id}, self.events)
-            call_tool(build_estimate_peak_sram(self.workspace), {"candidate_id": candidate_id}, self.events)
-            trial = self.workspace.judge(candidate_id)
-        if trial.state == "proposed":
-            return {"candidate": trial.to_dict()}
-        rejections = [*state["rejections"], f"{trial.id} ({trial.state}): {trial.reason}"]
-        kept = rejections[-self.settings.num_rejections_shown :] if self.settings.num_rejections_shown else []
-        return {"candidate": None, "rejections": kept}
+        """Price proposals before any training; what violates a limit goes back with its reason."""
+        return self._close_round(state) if state["drive"] == "autonomous" else self._screen_proposal(state)
 
-    def _take_proposal(self, state: DesignState) -> tuple[str | None, Trial]:
-        """The candidate id, if the chat model's tool call gave one, and the trial it became."""
-        made = state["tool_call"]
+    def _screen_proposal(self, state: DesignState) -> dict[str, Any]:
+        """Guided: the one design that was asked for."""
+        self.workspace.open_proposal(state["number"])
+        trial = judge_proposal(self.workspace, self._take_proposal(state), self.events)
+        if trial.state == "proposed":
+            return {"candidates": [trial.to_dict()]}
+        return {"candidates": [], "rejections": self._add_rejections(state, [trial])}
+
+    def _take_proposal(self, state: DesignState) -> Trial:
         parent = self.workspace.find(state["parent"]) if state["parent"] else None
         if parent is None:
             tool = build_propose_architecture(self.workspace)
         else:
             tool = build_edit_architecture(self.workspace, parent)
-        if made is None:
-            return None, self.workspace.refuse(tool.name, f"the answer held no call of {tool.name}")
+        if not state["calls"]:
+            return self.workspace.refuse(tool.name, f"the answer held no call of {tool.name}")
+        made, *others = state["calls"]
+        if others:
+            self.events(Event("calls_ignored", {"tools": [call["name"] for call in others]}))
         if made["name"] != tool.name:
-            return None, self.workspace.refuse(tool.name, f"the answer called {made['name']} instead of {tool.name}")
-        message = call_tool(tool, made["args"], self.events)
-        if message.artifact is None or "trial" not in message.artifact:
-            return None, self.workspace.refuse(tool.name, message.text)
-        return message.artifact["candidate"], Trial.from_dict(message.artifact["trial"])
+            return self.workspace.refuse(tool.name, f"the answer called {made['name'][:80]} instead of {tool.name}")
+        return take_proposal(self.workspace, tool, made["args"], self.events)
+
+    def _close_round(self, state: DesignState) -> dict[str, Any]:
+        """Autonomous: the candidates the designer chose, else its latest legal one; the others are left untrained."""
+        number = state["number"]
+        self.workspace.open_proposal(number, pending=state["pending"])
+        chosen = state["chosen"] or [trial["id"] for trial in state["pending"][-1:]]
+        for trial in state["pending"]:
+            if trial["id"] not in chosen:
+                self.workspace.pass_over(trial["id"])
+        update: dict[str, Any] = {}
+        if number == state["effort"]["number"]:  # nothing was proposed: that too uses up a proposal
+            number += 1
+            self.workspace.open_proposal(number)
+            refused = self.workspace.refuse("mini_train", f"no proposal in {state['effort']['answers']} answers")
+            judge_proposal(self.workspace, refused, self.events)
+            update["rejections"] = self._add_rejections(state, [refused])
+        return update | {
+            "number": number,
+            "calls": [],
+            "dialogue": [],
+            "effort": no_effort(number),
+            "pending": [],
+            "chosen": [],
+            "candidates": [trial for trial in state["pending"] if trial["id"] in chosen],
+        }
+
+    def _add_rejections(self, state: DesignState, refused: list[Trial]) -> list[str]:
+        told = [*state["rejections"], *(f"{trial.id} ({trial.state}): {trial.reason}" for trial in refused)]
+        return told[-self.settings.num_rejections_shown :] if self.settings.num_rejections_shown else []
 
     def evaluate(self, state: DesignState) -> dict[str, Any]:
-        """Mini-train the legal candidate."""
-        pending = Trial.from_dict(state["candidate"] or {})
-        self.workspace.open_proposal(state["number"], pending=pending.to_dict())
-        call_tool(build_mini_train(self.workspace), {"candidate_id": pending.id}, self.events)
-        num_trained = sum(trial.state in ("trained", "failed") for trial in self.workspace.trials)
-        return {"candidate": None, "num_trained": num_trained}
+        """Mini-train the legal candidates."""
+        self.workspace.open_proposal(state["number"], pending=state["candidates"])
+        for candidate in state["candidates"]:
+            call_tool(build_mini_train(self.workspace), {"candidate_id": candidate["id"]}, self.events)
+        return {"candidates": [], "num_trained": self.workspace.index.num_trained}
 
     def reflect(self, state: DesignState) -> dict[str, Any]:  # noqa: ARG002  # a node takes the state
         """Bring the front up to date; it becomes part of the next prompt."""
         artifact = call_tool(build_pareto_status(self.workspace), {}, self.events).artifact
-        return {"front": artifact["front"], "hypervolume": artifact["hypervolume"]}
+        self.events(Event("front_changed", {key: artifact[key] for key in ("front", "size", "hypervolume")}))
+        return {"hypervolume": artifact["hypervolume"]}
 
     def select(self, state: DesignState) -> dict[str, Any]:
         """Hand on the front's most accurate members, by validation accuracy."""
-        if not state["front"]:
-            failed = sum(trial.state == "failed" for trial in self.workspace.trials)
+        front = self.workspace.front().members
+        if not front:
+            failed = self.workspace.index.counts["failed"]
             found = f"{failed} legal ones diverged in training" if failed else "none was legal"
             raise NoLegalCandidateError(
                 f"a delivery needs at least one trained candidate; of {state['number']} proposals {found}; "
                 "start a new run with more design.max_proposals or a wider budget"
             )
-        return {"winners": [member["id"] for member in state["front"][: self.settings.winners]]}
+        return {"winners": [member.id for member in front[: self.settings.winners]]}
+
+    # --- routes ------------------------------------------------------------------------------------------------
 
     def _is_over(self, state: DesignState) -> bool:
         return state["num_trained"] >= self.settings.max_trials or state["number"] >= self.settings.max_proposals
 
+    def route_after_propose(self, state: DesignState) -> Literal["consult", "screen"]:
+        """An autonomous designer's calls are answered, a guided one's design is screened."""
+        return "consult" if state["drive"] == "autonomous" else "screen"
+
+    def route_after_consult(self, state: DesignState) -> Literal["screen", "propose"]:
+        """The conversation goes on until a candidate is chosen or the round is over."""
+        return "screen" if state["chosen"] or is_round_over(state, self.settings) else "propose"
+
     def route_after_screen(self, state: DesignState) -> Literal["evaluate", "propose", "select"]:
-        """A legal candidate is trained; a rejected one goes back to the designer while proposals are left."""
-        if state["candidate"] is not None:
+        """Legal candidates are trained; else the designer goes on while proposals are left."""
+        if state["candidates"]:
             return "evaluate"
         return "select" if self._is_over(state) else "propose"
 
@@ -197,13 +192,20 @@ def build_design_graph(
 ) -> CompiledStateGraph[DesignState, None, DesignState, DesignState]:
     """The compiled design loop."""
     graph: StateGraph[DesignState, None, DesignState, DesignState] = StateGraph(DesignState)
-    steps = (nodes.propose, nodes.screen, nodes.evaluate, nodes.reflect, nodes.select)
+    steps = (nodes.examine, nodes.propose, nodes.consult, nodes.screen, nodes.evaluate, nodes.reflect, nodes.select)
     for step in steps:
         graph.add_node(step.__name__, trace_node("design", step, nodes.events))
-    graph.add_edge(START, "propose")
-    graph.add_edge("propose", "screen")
+    graph.add_edge(START, "examine")
+    graph.add_edge("examine", "propose")
+    graph.add_conditional_edges("propose", nodes.route_after_propose)
+    graph.add_conditional_edges("consult", nodes.route_after_consult)
     graph.add_conditional_edges("screen", nodes.route_after_screen)
     graph.add_edge("evaluate", "reflect")
     graph.add_conditional_edges("reflect", nodes.route_after_reflect)
     graph.add_edge("select", END)
     return graph.compile(checkpointer=checkpointer)
+
+
+def count_steps(settings: DesignSettings) -> int:
+    """More steps than a search can take: LangGraph's own bound never binds."""
+    return settings.max_proposals * (2 * settings.max_answers + 4) + 16

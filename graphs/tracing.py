@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.tools import BaseTool
 from langgraph.errors import GraphBubbleUp
 
+from graphs.conversation import clean_text, is_recordable, to_plain
 from nas.errors import ChatModelError
 from nas.events import Event, EventSink
 
@@ -31,12 +31,40 @@ class Node(Protocol[State_contra]):
 
 @dataclass(frozen=True, slots=True)
 class ChatCall:
-    """One request to the chat model: messages, the tool it must call, and the number that fixes its randomness."""
+    """One request to the chat model: messages, tools and choice, and the number that fixes its randomness.
+
+    `tool_choice` is the name of a tool, or "auto". `index` counts the requests of the run. The first `num_told`
+    messages stand in earlier requests of the same conversation: the trace does not repeat them.
+    """
 
     messages: Sequence[BaseMessage]
-    tool: BaseTool
+    tools: Sequence[BaseTool]
+    tool_choice: str
     seed: int
     index: int
+    num_told: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChatAnswer:
+    """What came back: the message, its usable tool calls with ids of our own, and the wall seconds it took.
+
+    `num_unreadable` calls had no arguments that could be read or recorded.
+    """
+
+    message: AIMessage
+    seconds: float
+    num_unreadable: int
+
+    @property
+    def calls(self) -> list[dict[str, Any]]:
+        """The tool calls as plain values: name, args, id."""
+        return [{"name": call["name"], "args": call["args"], "id": call["id"]} for call in self.message.tool_calls]
+
+    @property
+    def tokens(self) -> int:
+        """Tokens read and written, 0 where the chat model does not say."""
+        return self.message.usage_metadata["total_tokens"] if self.message.usage_metadata else 0
 
 
 def derive_seed(*parts: object) -> int:
@@ -65,35 +93,39 @@ def trace_node(graph: str, node: Node[State_contra], events: EventSink) -> Node[
     return traced
 
 
-def call_chat_model(chat_model: BaseChatModel, call: ChatCall, events: EventSink) -> AIMessage:
-    """The chat model's answer to a request that forces one tool; raises ChatModelError when it gives none."""
+def call_chat_model(chat_model: BaseChatModel, call: ChatCall, events: EventSink) -> ChatAnswer:
+    """The chat model's answer, whatever it holds; raises ChatModelError when there is none."""
     request = {
-        "messages": [{"role": message.type, "content": message.content} for message in call.messages],
-        "tools": [call.tool.name],
-        "tool_choice": call.tool.name,
+        "messages": [to_plain(message) for message in call.messages[call.num_told :]],
+        "num_told": call.num_told,
+        "tools": [tool.name for tool in call.tools],
+        "tool_choice": call.tool_choice,
         "seed": call.seed,
         "index": call.index,
     }
     events(Event("llm_requested", request))
     started = time.monotonic()
-    bound = chat_model.bind_tools([call.tool], tool_choice=call.tool.name)
+    bound = chat_model.bind_tools(call.tools, tool_choice=call.tool_choice)
     try:
         answer = bound.invoke(list(call.messages), seed=call.seed, index=call.index)
     except ChatModelError as error:
         events(Event("llm_failed", {"error": str(error), "seconds": round(time.monotonic() - started, 3)}))
         raise
-    usable = [made for made in answer.tool_calls if _is_recordable(made["args"])]
-    unusable = [repr(made)[:400] for made in (*answer.tool_calls, *answer.invalid_tool_calls) if made not in usable]
+    seconds = round(time.monotonic() - started, 3)
+    usable = [made for made in answer.tool_calls if is_recordable(made["args"]) and is_recordable(made["name"])]
+    unusable = [made for made in (*answer.tool_calls, *answer.invalid_tool_calls) if made not in usable]
     answered = {
-        "content": answer.content,
+        "content": clean_text(answer.text),
         "tool_calls": [{"name": made["name"], "args": made["args"]} for made in usable],
-        "invalid_tool_calls": unusable,
+        "invalid_tool_calls": [clean_text(repr(made)[:400]) for made in unusable],
         "usage": dict(answer.usage_metadata) if answer.usage_metadata else None,
         "metadata": {key: value for key, value in answer.response_metadata.items() if _is_plain(value)},
-        "seconds": round(time.monotonic() - started, 3),
+        "seconds": seconds,
     }
     events(Event("llm_answered", answered))
-    return answer.model_copy(update={"tool_calls": usable})
+    made = [{**call_made, "id": f"call_{call.index}_{place}"} for place, call_made in enumerate(usable)]
+    message = answer.model_copy(update={"tool_calls": made, "content": answered["content"]})
+    return ChatAnswer(message, seconds, len(unusable))
 
 
 def call_tool(tool: BaseTool, arguments: Mapping[str, Any], events: EventSink) -> ToolMessage:
@@ -113,22 +145,7 @@ def call_tool(tool: BaseTool, arguments: Mapping[str, Any], events: EventSink) -
     return message
 
 
-def _is_recordable(value: object) -> bool:
-    """Whether a value a chat model wrote survives the records: finite numbers of 64 bits, text that is Unicode."""
-    match value:
-        case dict():
-            return all(_is_recordable(key) and _is_recordable(item) for key, item in value.items())
-        case list():
-            return all(map(_is_recordable, value))
-        case str():
-            return not any("\ud800" <= character <= "\udfff" for character in value)
-        case float():
-            return math.isfinite(value)
-        case int():
-            return -(2**63) <= value < 2**63
-        case _:
-            return value is None
-
-
 def _is_plain(value: object) -> bool:
+    if isinstance(value, list):
+        return all(isinstance(item, str) for item in value)
     return isinstance(value, str | int | float | bool) or value is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -163,6 +163,10 @@ class SearchSpace:
             place = self._checked(edit, len(stages)) - 1
             stages[place] = replace(stages[place], **{edit.field: edit.value})  # type: ignore[arg-type]
         return Architecture(tuple(self._settle_expansion(stage) for stage in stages))
+
+    def with_fields(self, stage: Stage, fields: Mapping[str, Choice]) -> Stage:
+        """The stage with some fields set to values of the space; a missing expansion becomes the smallest."""
+        return self._settle_expansion(replace(stage, **fields)) if fields else stage  # type: ignore[arg-type]
 
     def _checked(self, edit: Edit, num_stages: int) -> int:
         """The edit's stage number; raises SchemaError when stage, field or value lies outside the space."""

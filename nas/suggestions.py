@@ -6,20 +6,24 @@ from collections import Counter
 from collections.abc import Sequence
 
 from nas.cost import Budget
+from nas.niches import Niche
 from nas.pareto import Trends
 from nas.trial import Trial
 
 _NARROW_SHARE = 0.75  # a front whose members all use one value this often has stopped exploring that field
 
 
-def suggest(trends: Trends | None, trials: Sequence[Trial], budget: Budget) -> tuple[str, ...]:
-    """At most three sentences: what the averages, the latest rejections and the unused values point to."""
+def suggest(
+    trends: Trends | None, rejected: Sequence[Trial], budget: Budget, niche: Niche | None = None
+) -> tuple[str, ...]:
+    """At most four sentences: the least explored MACs, the latest `rejected`, the front's averages, unused values."""
     found: list[str] = []
-    recent = [trial for trial in trials if trial.state == "rejected"][-8:]
-    causes = Counter(violation["constraint"] for trial in recent for violation in trial.violations)
+    if niche is not None:
+        found.append(f"Few networks of {niche} were tried: aim there.")
+    causes = Counter(violation["constraint"] for trial in rejected for violation in trial.violations)
     if causes:
         cause, count = causes.most_common(1)[0]
-        found.append(f"Of the last {len(recent)} rejected, {count} broke the {cause} limit.")
+        found.append(f"Of the last {len(rejected)} rejected, {count} broke the {cause} limit.")
     if trends is None:
         return tuple(found)
     middle = (budget.macs_min + budget.macs_max) / 2
@@ -33,4 +37,4 @@ def suggest(trends: Trends | None, trials: Sequence[Trial], budget: Budget) -> t
         if total and counts[0][1] / total >= _NARROW_SHARE and field in ("block", "kernel_size", "activation"):
             found.append(f"{counts[0][0]} is the {field} of {counts[0][1]} of {total} stages: try another.")
             break
-    return tuple(found[:3])
+    return tuple(found)

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from nas.architecture import Architecture, Stage
+from nas.cost import Price
 from nas.space import Edit
 
-TrialState = Literal["proposed", "invalid", "duplicate", "rejected", "trained", "failed"]
+TrialState = Literal["proposed", "invalid", "duplicate", "rejected", "untrained", "trained", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,8 @@ class Trial:
     """One proposal and its outcome; every field is JSON-safe through `to_dict`.
 
     `number` counts proposals from 1. `costs` holds the prices of `nas.cost.Price` by name (bytes and counts).
-    `validation_accuracy` is a fraction. A trial in state "proposed" has not been judged yet and is never on disk.
+    `validation_accuracy` is a fraction. A trial in state "proposed" is new or legal and waits; it is never on disk. An
+    "untrained" one was legal, but an autonomous designer went on without training it.
     """
 
     number: int
@@ -57,3 +59,17 @@ class Trial:
         fields["violations"] = tuple(fields["violations"])
         fields["curve"] = tuple(fields["curve"])
         return cls(**fields)
+
+
+def plain_costs(price: Price) -> dict[str, int]:
+    """The prices a trial keeps, by name."""
+    return {
+        "macs": price.macs,
+        "params": price.params,
+        "head_bytes": price.head_bytes,
+        "tail_bytes": price.tail_bytes,
+        "arena_bytes": price.arena_bytes,
+        "host_arena_bytes": price.host_arena_bytes,
+        "tflite_bytes": price.tflite_bytes,
+        "flash_bytes": price.flash_bytes,
+    }

@@ -15,19 +15,27 @@ from typing import TYPE_CHECKING, Any
 
 from nas.architecture import Architecture, Task
 from nas.board import Board
-from nas.cost import Budget, CostReport, Price, Violation, find_violations, report
+from nas.cost import Budget, CostReport, Violation, find_violations, report
 from nas.errors import CheckError, ProposalError
 from nas.events import Event, EventSink
 from nas.explanation import explain_trial
-from nas.pareto import Trends, find_front, find_trends, measure_hypervolume
+from nas.masks import DesignMask, EditMask, OpenSpace
+from nas.niches import Niche, split_niches
+from nas.pareto import Trends, find_trends, measure_hypervolume
 from nas.space import Edit, SchemaError, SearchSpace
+from nas.steering import pick_niche, rank_parents
 from nas.store import RunStore
-from nas.trial import Trial, TrialState
+from nas.trial import Trial, TrialState, plain_costs
+from nas.trial_index import TrialIndex
 
 if TYPE_CHECKING:
     from nas.datasets import Dataset
     from nas.phases import Phases, TrainedPhase
     from nas.training import TrainingSettings
+
+
+_NUM_IDS_SHOWN = 12
+_NUM_PARENTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,7 @@ class Workspace:
         data: Dataset,
         seed: int,
         events: EventSink,
+        num_niches: int = 0,
     ) -> None:
         self.store = store
         self.space = space
@@ -69,44 +78,47 @@ class Workspace:
         self.budget = budget
         self.board = board
         self.seed = seed
+        self.index = TrialIndex(store.load_trials(), split_niches(budget, num_niches))
         self._training = training
         self._data = data
         self._events = events
-        self._trials = {trial.id: trial for trial in store.load_trials()}
-        self._assessments: dict[str, Assessment] = {}
+        self._assessed: tuple[str, Assessment] | None = None
+        self._measured: tuple[tuple[Trial, ...], float] = ((), 0.0)
         self._number = 0
 
     # --- records -----------------------------------------------------------------------------------------------
 
     @property
     def trials(self) -> tuple[Trial, ...]:
-        """Every trial so far, the open proposal included, in the order of their numbers."""
-        return tuple(self._trials.values())
+        """Every trial so far, the open proposal included, in the order in which they came."""
+        return self.index.all()
 
     def find(self, candidate_id: str) -> Trial:
         """The trial of a candidate id; raises ProposalError for an id nobody gave out."""
-        trial = self._trials.get(candidate_id)
+        trial = self.index.get(candidate_id)
         if trial is None or trial.architecture is None:
-            known = ", ".join(trial.id for trial in self.trials if trial.architecture is not None)
-            raise ProposalError(
-                f"candidate_id must name a known candidate; got {candidate_id!r}; known: {known or '-'}"
-            )
+            known = [trial.id for trial in self.trials if trial.architecture is not None]
+            shown = ", ".join(known[-_NUM_IDS_SHOWN:]) or "-"
+            raise ProposalError(f"candidate_id must name a known candidate; got {candidate_id!r}; the latest: {shown}")
         return trial
 
     def front(self) -> Front:
         """The current Pareto front; the hypervolume's box ends at the budget's MACs and flash bytes."""
-        members = find_front(self.trials)
-        limits = {"macs_max": self.budget.macs_max, "params_max": self.budget.flash_bytes}
-        return Front(members, find_trends(members), measure_hypervolume(members, **limits))
+        members = self.index.front
+        if self._measured[0] is not members:
+            limits = {"macs_max": self.budget.macs_max, "params_max": self.budget.flash_bytes}
+            self._measured = members, measure_hypervolume(members, **limits)
+        return Front(members, find_trends(members), self._measured[1])
 
     # --- designing ---------------------------------------------------------------------------------------------
 
-    def open_proposal(self, number: int, pending: Mapping[str, Any] | None = None) -> None:
-        """Name the proposal the next calls belong to; `pending` brings back a trial from a checkpoint."""
+    def open_proposal(self, number: int, pending: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Name the proposal the next calls belong to; `pending` brings back legal trials from a checkpoint."""
         self._number = number
-        if pending is not None:
-            trial = Trial.from_dict(pending)
-            self._trials.setdefault(trial.id, trial)
+        for data in pending:
+            trial = Trial.from_dict(data)
+            if self.index.get(trial.id) is None:
+                self.index.put(trial)
 
     def propose(self, data: object) -> Trial:
         """The trial of a whole proposed architecture: "proposed", or already "invalid" or "duplicate"."""
@@ -130,24 +142,24 @@ class Workspace:
             return self._settle(replace(draft, state="invalid", reason=str(error)))
         fingerprint = architecture.fingerprint(self.task.stem_channels)
         trial = replace(draft, architecture=architecture, fingerprint=fingerprint)
-        known = self._trials.get(trial.id)
+        known = self.index.get(trial.id)
         if known is not None and known.fingerprint == fingerprint:
             return known  # this very proposal, taken up again after an interruption
-        for earlier in self.trials:
-            if earlier.fingerprint == fingerprint and earlier.number < trial.number:
-                reason = f"the same network as {earlier.id} (equal canonical form)"
-                return self._settle(replace(trial, state="duplicate", reason=reason))
-        self._trials[trial.id] = trial
+        earlier = self.index.first_with(fingerprint)
+        if earlier is not None:
+            reason = f"the same network as {earlier.id} (equal canonical form)"
+            return self._settle(replace(trial, state="duplicate", reason=reason))
+        self.index.put(trial)
         return trial
 
     def assess(self, candidate_id: str) -> Assessment:
-        """Exact costs and violations of a candidate, priced once."""
-        if candidate_id not in self._assessments:
+        """Exact costs and violations of a candidate; the latest one is remembered."""
+        if self._assessed is None or self._assessed[0] != candidate_id:
             architecture = _architecture(self.find(candidate_id))
-            known = frozenset(trial.fingerprint for trial in self.trials if trial.fingerprint)
+            known = self.index.fingerprints
             violations = find_violations(architecture, self.space, self.task, self.budget, excluded=known)
-            self._assessments[candidate_id] = Assessment(report(architecture, self.task), violations)
-        return self._assessments[candidate_id]
+            self._assessed = candidate_id, Assessment(report(architecture, self.task), violations)
+        return self._assessed[1]
 
     def judge(self, candidate_id: str) -> Trial:
         """The trial with its costs; recorded as "rejected" when a constraint is violated."""
@@ -155,14 +167,14 @@ class Workspace:
         if trial.state != "proposed":
             return trial
         assessment = self.assess(candidate_id)
-        priced = replace(trial, costs=_plain_costs(assessment.report.price))
+        priced = replace(trial, costs=plain_costs(assessment.report.price))
         if assessment.violations:
             violations = tuple(violation.to_dict() for violation in assessment.violations)
             # the cheapest edits cure every violation at once: telling them once is enough
             told = enumerate(assessment.violations)
             reason = " ".join(violation.sentence(with_edits=index == 0) for index, violation in told)
             return self._settle(replace(priced, state="rejected", violations=violations, reason=reason))
-        self._trials[trial.id] = priced
+        self.index.put(priced)
         return priced
 
     def mini_train(self, candidate_id: str) -> Trial:
@@ -170,6 +182,8 @@ class Workspace:
         trial = self.judge(candidate_id)
         if trial.state == "rejected":
             raise ProposalError(f"mini_train takes a legal candidate; {candidate_id} was rejected: {trial.reason}")
+        if trial.state == "untrained":
+            raise ProposalError(f"mini_train takes an open candidate; {candidate_id} was left: propose another")
         if trial.state != "proposed":
             return trial
         result = self._phases.mini(candidate_id, _architecture(trial))
@@ -187,18 +201,46 @@ class Workspace:
         self._phases.forget(candidate_id, "mini")
         return settled
 
+    def pass_over(self, candidate_id: str) -> Trial:
+        """The trial of a legal candidate that the designer left without training it, recorded as "untrained"."""
+        trial = self.find(candidate_id)
+        if trial.state != "proposed":
+            return trial
+        return self._settle(replace(trial, state="untrained", reason="the designer went on without training it"))
+
     def _settle(self, trial: Trial) -> Trial:
-        known = self._trials.get(trial.id)
+        known = self.index.get(trial.id)
         if known is not None and known.state != "proposed":
             return known  # on record already: a step repeated after an interruption
-        self._trials[trial.id] = trial
+        self.index.put(trial)
         self.store.append_trial(trial)
         return trial
 
-    def pick_parent(self, number: int) -> Trial | None:
-        """A front member for proposal `number` to start from, drawn by the run's seed; None while there is none."""
-        members = find_front([trial for trial in self.trials if trial.number < number])
-        return random.Random(f"parent:{self.seed}:{number}").choice(members) if members else None
+    # --- steering ----------------------------------------------------------------------------------------------
+
+    def rank_parents(self, number: int) -> list[Trial]:
+        """Trained trials for proposal `number` to start from, drawn by the run's seed, the preferred one first."""
+        return rank_parents(self.index, random.Random(f"parent:{self.seed}:{number}"), _NUM_PARENTS)
+
+    def pick_niche(self, number: int) -> Niche | None:
+        """A niche that the search has looked at least, for proposal `number`."""
+        return pick_niche(self.index, random.Random(f"niche:{self.seed}:{number}"))
+
+    def mask_edits(self, parent: Trial) -> EditMask | None:
+        """What edits of a parent may be written; None when no edit list ends in a legal and new network."""
+        mask = EditMask(parent.id, _architecture(parent), self._open_space(self.budget))
+        return mask if mask.offers_any() else None
+
+    def mask_design(self, number: int, niche: Niche | None) -> DesignMask | None:
+        """What a whole design may be, in `niche` if anything legal and new is found there; None when nothing is."""
+        for budget in (*([niche.narrow(self.budget)] if niche else []), self.budget):
+            mask = DesignMask(self._open_space(budget), random.Random(f"mask:{self.seed}:{number}"))
+            if mask.offers_any():
+                return mask
+        return None
+
+    def _open_space(self, budget: Budget) -> OpenSpace:
+        return OpenSpace(self.space, self.task, budget, self.index.fingerprints)
 
     # --- delivering --------------------------------------------------------------------------------------------
 
@@ -254,20 +296,6 @@ class Workspace:
             events=self._events,
         )
         return delivery.metrics
-
-
-def _plain_costs(price: Price) -> dict[str, int]:
-    """The prices a trial keeps, by name."""
-    return {
-        "macs": price.macs,
-        "params": price.params,
-        "head_bytes": price.head_bytes,
-        "tail_bytes": price.tail_bytes,
-        "arena_bytes": price.arena_bytes,
-        "host_arena_bytes": price.host_arena_bytes,
-        "tflite_bytes": price.tflite_bytes,
-        "flash_bytes": price.flash_bytes,
-    }
 
 
 def _architecture(trial: Trial) -> Architecture:

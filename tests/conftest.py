@@ -60,6 +60,7 @@ def open_workspace(
             data=load_dataset("digits", validation_fraction=0.2, seed=0),
             seed=0,
             events=events.append,
+            num_niches=4,
         )
 
     yield open_one

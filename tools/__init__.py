@@ -3,7 +3,7 @@
 A tool answers with text for the language model and an artifact (a JSON-safe dict) for the graph.
 """
 
-from tools.answers import Answer, answer_tool
+from tools.answers import MASK_KEY, Answer, answer_tool
 from tools.edit_architecture import build_edit_architecture
 from tools.estimate_macs import build_estimate_macs
 from tools.estimate_peak_sram import build_estimate_peak_sram
@@ -11,8 +11,11 @@ from tools.explain import build_explain
 from tools.mini_train import build_mini_train
 from tools.pareto_status import build_pareto_status
 from tools.propose_architecture import build_propose_architecture
+from tools.toolbox import DESIGNING_TOOLS, build_toolbox
 
 __all__ = [
+    "DESIGNING_TOOLS",
+    "MASK_KEY",
     "Answer",
     "answer_tool",
     "build_edit_architecture",
@@ -22,4 +25,5 @@ __all__ = [
     "build_mini_train",
     "build_pareto_status",
     "build_propose_architecture",
+    "build_toolbox",
 ]

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from nas.errors import ProposalError
 
+MASK_KEY = "mask"  # where a tool's metadata carries what a local model may write of its arguments
 Answer = tuple[str, dict[str, Any]]
 Arguments = ParamSpec("Arguments")
 
@@ -22,9 +23,12 @@ class CandidateArguments(BaseModel):
 
 
 def answer_tool(
-    function: Callable[Arguments, Answer], arguments: type[BaseModel], *, description: str | None = None
+    function: Callable[Arguments, Answer], arguments: type[BaseModel], *, mask: object | None = None
 ) -> StructuredTool:
-    """A langchain tool named like the function, whose docstring is what the language model reads."""
+    """A langchain tool named like the function, whose docstring is what the language model reads.
+
+    `mask` narrows the arguments while a local model writes them (nas.masks); other models never see it.
+    """
 
     @functools.wraps(function)
     def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
@@ -36,10 +40,11 @@ def answer_tool(
     return StructuredTool.from_function(
         guarded,
         name=function.__name__,
-        description=description or function.__doc__ or "",
+        description=function.__doc__ or "",
         args_schema=arguments,
         response_format="content_and_artifact",
         handle_validation_error=_phrase_validation_error,
+        metadata={MASK_KEY: mask} if mask is not None else None,
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from langchain_core.tools import StructuredTool
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
 from nas.errors import SettingError
-from nas.schema import MAX_EDITS, MIN_EDITS, edits_schema
+from nas.masks import EditMask
+from nas.schema import MAX_EDITS, MIN_EDITS, any_edits_schema, edits_schema
 from nas.space import Edit
 from nas.trial import Trial
 from nas.workspace import Workspace
@@ -24,21 +25,36 @@ class EditArguments(BaseModel):
     value: str | int | float | bool
 
 
-def build_edit_architecture(workspace: Workspace, parent: Trial) -> StructuredTool:
-    """The tool `edit_architecture` narrowed to one parent: its schema holds only edits that change something."""
-    if parent.architecture is None:
-        raise SettingError(f"edit_architecture needs a candidate with an architecture; {parent.id} has none")
-    edits_type = Annotated[list[EditArguments], WithJsonSchema(edits_schema(workspace.space, parent.architecture))]
-    id_type = Annotated[str, WithJsonSchema({"const": parent.id})]
-    arguments = create_model(
-        "EditArchitecture",
-        candidate_id=(id_type, Field(description="the candidate to start from")),
-        edits=(edits_type, Field(min_length=MIN_EDITS, max_length=MAX_EDITS)),
-    )
+def build_edit_architecture(
+    workspace: Workspace, parent: Trial | None = None, mask: EditMask | None = None
+) -> StructuredTool:
+    """The tool `edit_architecture`; with a `parent` its schema holds only 2-3 edits that change something there."""
 
     def edit_architecture(candidate_id: str, edits: list[EditArguments]) -> Answer:
-        """Change 2 or 3 fields of a known candidate. Returns the new candidate id, or the reason why there is none."""
+        """Change fields of a known candidate. Returns the new candidate id, or the reason why there is none."""
         changes = [Edit(edit.stage, edit.field, edit.value) for edit in edits]
         return phrase_proposal(workspace.edit(candidate_id, changes))
 
-    return answer_tool(edit_architecture, arguments)
+    arguments = _arguments_for_any(workspace) if parent is None else _arguments_for(workspace, parent)
+    return answer_tool(edit_architecture, arguments, mask=mask)
+
+
+def _arguments_for(workspace: Workspace, parent: Trial) -> type[BaseModel]:
+    if parent.architecture is None:
+        raise SettingError(f"edit_architecture needs a candidate with an architecture; {parent.id} has none")
+    edits: Any = Annotated[list[EditArguments], WithJsonSchema(edits_schema(workspace.space, parent.architecture))]
+    id_type = Annotated[str, WithJsonSchema({"const": parent.id})]
+    return create_model(
+        "EditArchitecture",
+        candidate_id=(id_type, Field(description="the candidate to start from")),
+        edits=(edits, Field(min_length=MIN_EDITS, max_length=MAX_EDITS)),
+    )
+
+
+def _arguments_for_any(workspace: Workspace) -> type[BaseModel]:
+    edits: Any = Annotated[list[EditArguments], WithJsonSchema(any_edits_schema(workspace.space))]
+    return create_model(
+        "EditArchitecture",
+        candidate_id=(str, Field(description="the candidate to start from, for example c001")),
+        edits=(edits, Field(min_length=1, description="each field of a stage at most once")),
+    )

@@ -7,10 +7,11 @@ from typing import Any
 from langchain_core.tools import StructuredTool
 from pydantic import BaseModel
 
-from nas.pareto import find_most_accurate
 from nas.trial import Trial
 from nas.workspace import Workspace
 from tools.answers import Answer, answer_tool
+
+SHOWN_MEMBERS = 8  # the most accurate ones: neither prompt nor trace may grow with the front
 
 
 class NoArguments(BaseModel):
@@ -23,9 +24,10 @@ def build_pareto_status(workspace: Workspace) -> StructuredTool:
     def pareto_status() -> Answer:
         """Tell the Pareto front over accuracy, MACs and parameters, and how the proposals so far ended."""
         front = workspace.front()
-        best = find_most_accurate(workspace.trials)
+        best = workspace.index.most_accurate
         artifact: dict[str, Any] = {
-            "front": [summarize_member(member) for member in front.members],
+            "front": [summarize_member(member) for member in front.members[:SHOWN_MEMBERS]],
+            "size": len(front.members),
             "hypervolume": front.hypervolume,
             "most_accurate": best.id if best else None,
         }
@@ -33,9 +35,11 @@ def build_pareto_status(workspace: Workspace) -> StructuredTool:
             return "The front is empty: no candidate has been trained yet.", artifact
         members = "; ".join(
             f"{member.id} {member.validation_accuracy or 0:.2%}, {(member.costs or {})['macs'] / 1e6:.2f} M MACs"
-            for member in front.members
+            for member in front.members[:SHOWN_MEMBERS]
         )
-        text = f"{len(front.members)} on the front: {members}. Most accurate: {best.id}."
+        more = len(front.members) - SHOWN_MEMBERS
+        rest = f"; and {more} less accurate ones" if more > 0 else ""
+        text = f"{len(front.members)} on the front: {members}{rest}. Most accurate: {best.id}."
         return text, artifact
 
     return answer_tool(pareto_status, NoArguments)

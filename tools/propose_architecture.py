@@ -7,13 +7,14 @@ from typing import Annotated, Any
 from langchain_core.tools import StructuredTool
 from pydantic import Field, WithJsonSchema, create_model
 
+from nas.masks import DesignMask
 from nas.schema import whole_design_schema
 from nas.trial import Trial
 from nas.workspace import Workspace
 from tools.answers import Answer, answer_tool
 
 
-def build_propose_architecture(workspace: Workspace) -> StructuredTool:
+def build_propose_architecture(workspace: Workspace, mask: DesignMask | None = None) -> StructuredTool:
     """The tool `propose_architecture`, whose argument schema is the run's search space."""
     # The values are checked by the space, whose violations name stage and rule; the schema is for grammar and prompt.
     stages_type = Annotated[list[Any], WithJsonSchema(whole_design_schema(workspace.space))]
@@ -23,7 +24,7 @@ def build_propose_architecture(workspace: Workspace) -> StructuredTool:
         """Propose a whole architecture. Returns its candidate id, or the reason why it is not a candidate."""
         return phrase_proposal(workspace.propose({"stages": stages}))
 
-    return answer_tool(propose_architecture, arguments)
+    return answer_tool(propose_architecture, arguments, mask=mask)
 
 
 def phrase_proposal(trial: Trial) -> Answer:

@@ -12,6 +12,7 @@ def build_app() -> typer.Typer:
     from agent.commands.estimate import estimate
     from agent.commands.export import export
     from agent.commands.front import front
+    from agent.commands.models import models
     from agent.commands.replay import replay
     from agent.commands.resume import resume
     from agent.commands.run import run
@@ -26,6 +27,6 @@ def build_app() -> typer.Typer:
         add_completion=False,
         rich_markup_mode=None,
     )
-    for command in (run, resume, replay, trials, front, estimate, sample, export, boards, doctor):
+    for command in (run, resume, replay, trials, front, estimate, sample, export, boards, models, doctor):
         app.command()(command)
     return app

@@ -10,14 +10,19 @@ from agent import exit_codes
 from agent.output import JsonOption, QuietOption, print_json, result_console
 
 _PARTS = {
-    "designer": ("langgraph", "langchain-core", "langchain-huggingface", "transformers", "llguidance"),
+    "designer": (
+        "langgraph",
+        "langchain-core",
+        "langchain-openai",
+        "langchain-huggingface",
+        "transformers",
+        "llguidance",
+    ),
     "training": ("torch", "torchvision", "timm", "safetensors", "scikit-learn"),
     "export": ("tensorflow", "tflite-micro", "onnx", "onnxruntime"),
     "terminal": ("rich", "typer", "pydantic"),
 }
 _MODULES = {
-    "langchain-core": "langchain_core",
-    "langchain-huggingface": "langchain_huggingface",
     "scikit-learn": "sklearn",
     "tflite-micro": "tflite_micro",
 }

@@ -21,7 +21,15 @@ def run(
     ] = None,
     board: Annotated[str | None, typer.Option(help="See `boards`.", metavar="NAME")] = None,
     llm: Annotated[
-        str | None, typer.Option(help="smollm2, scripted:FILE.json, random or mutate.", metavar="SPEC")
+        str | None,
+        typer.Option(
+            help="smollm2, hf:ORG/NAME, a model folder, openai:MODEL, hf-endpoint:ORG/NAME, scripted:FILE.json, random "
+            "or mutate; see `models`.",
+            metavar="SPEC",
+        ),
+    ] = None,
+    llm_url: Annotated[
+        str | None, typer.Option(help="Where openai: or hf-endpoint: finds its server; see `models`.", metavar="URL")
     ] = None,
     approve: Annotated[str | None, typer.Option(help="auto, or ask before the delivery.", metavar="auto|ask")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
@@ -36,7 +44,7 @@ def run(
     from agent.session import carry_on
     from nas.store import RunStore
 
-    flags = {"data.spec": data, "board": board, "llm.spec": llm, "approve": approve, "seed": seed}
+    flags = {"data.spec": data, "board": board, "llm.spec": llm, "llm.url": llm_url, "approve": approve, "seed": seed}
     resolved = resolve_config(preset, file=config, settings=settings or [], flags=flags)
     run_id = name or name_run(resolved)
     resolved.resolve_budget()  # what is wrong with the arguments must not wait for the chat model to be opened

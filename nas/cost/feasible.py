@@ -10,7 +10,7 @@ distribution over the legal part as it is, and so brings any other one nearer to
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from nas.architecture import Architecture, Stage, Task
@@ -19,7 +19,7 @@ from nas.cost.report import price
 from nas.cost.screening import fits_from_below, price_if_legal, reaches_macs, screen_runs
 from nas.cost.stage_costs import StageCosts, head_costs, stage_costs, stem_costs
 from nas.errors import SettingError
-from nas.space import SearchSpace
+from nas.space import Choice, SearchSpace
 
 MAX_DRAWS = 20_000  # stages drawn before the legal part counts as not found; a few seconds
 DRAWS_PER_STAGE = 200  # draws of one stage before starting anew
@@ -42,7 +42,13 @@ def sample_feasible(space: SearchSpace, task: Task, budget: Budget, rng: random.
 
     Raises SettingError if even the cheapest architecture breaks a limit, or if none was found in `MAX_DRAWS` draws.
     """
-    architecture = _build(space, task, budget, rng)
+    _check_possible(space, task, budget)
+    architecture = build_legal(space, task, budget, rng)
+    if architecture is None:
+        raise SettingError(
+            f"the budget must leave a legal architecture at {task.height}x{task.width}x{task.channels}; none was found "
+            f"in {MAX_DRAWS:,} draws: raise peak_sram_bytes or flash_bytes, or widen the MAC range"
+        )
     for _ in range(MIXING_STEPS_PER_STAGE * space.num_stages):
         proposal = _redraw(architecture, space, rng)
         if proposal != architecture and price_if_legal(proposal, task, budget):
@@ -50,44 +56,57 @@ def sample_feasible(space: SearchSpace, task: Task, budget: Budget, rng: random.
     return architecture
 
 
-def _build(space: SearchSpace, task: Task, budget: Budget, rng: random.Random) -> Architecture:
-    _check_possible(space, task, budget)
+def build_legal(
+    space: SearchSpace,
+    task: Task,
+    budget: Budget,
+    rng: random.Random,
+    *,
+    fixed: Sequence[Mapping[str, Choice]] = (),
+    max_draws: int = MAX_DRAWS,
+) -> Architecture | None:
+    """A legal architecture built stage by stage, not uniformly; None when `max_draws` stages found none.
+
+    `fixed[i]` holds the fields of stage i + 1 that are given.
+    """
     smallest, largest = extreme_stage(space, smallest=True), extreme_stage(space, smallest=False)
     draws = 0
-    while draws < MAX_DRAWS:
+    while draws < max_draws:
         stages: list[Stage] = []
         tries = 0
-        while len(stages) < space.num_stages and tries < DRAWS_PER_STAGE:
+        while len(stages) < space.num_stages and tries < DRAWS_PER_STAGE and draws < max_draws:
             tries += 1
             draws += 1
-            drawn = [*stages, space.sample_stage(rng)]
+            given = fixed[len(stages)] if len(stages) < len(fixed) else {}
+            drawn = [*stages, space.with_fields(space.sample_stage(rng), given)]
             if can_be_completed(drawn, space.num_stages, task, budget, smallest, largest):
                 stages, tries = drawn, 0
         if len(stages) == space.num_stages and price_if_legal(Architecture(tuple(stages)), task, budget):
             return Architecture(tuple(stages))
-    raise SettingError(
-        f"the budget must leave a legal architecture at {task.height}x{task.width}x{task.channels}; none was found in "
-        f"{MAX_DRAWS:,} draws: raise peak_sram_bytes or flash_bytes, or widen the MAC range"
-    )
+    return None
 
 
 def can_be_completed(
     stages: Sequence[Stage], num_stages: int, task: Task, budget: Budget, smallest: Stage, largest: Stage
 ) -> bool:
     """False only if no way to complete the first stages of an architecture keeps the budget."""
-    missing = num_stages - len(stages)
     if screen_runs(Architecture(tuple(stages)), task) is None:
         return False
-    if not fits_from_below(_complete(stages, [smallest] * missing, task), budget):
-        return False
-    return reaches_macs(_complete(stages, [largest] * missing, task), budget)
+    missing = num_stages - len(stages)
+    cheapest, dearest = [*stages, *[smallest] * missing], [*stages, *[largest] * missing]
+    return fits_between(cheapest, dearest, task, budget)
 
 
-def _complete(stages: Sequence[Stage], rest: Sequence[Stage], task: Task) -> list[StageCosts]:
-    """Costs with the remaining stages filled in. One pixel is allowed here: these are bounds, not architectures."""
+def fits_between(cheapest: Sequence[Stage], dearest: Sequence[Stage], task: Task, budget: Budget) -> bool:
+    """False only if no architecture between the two, stage by stage, can keep the budget."""
+    return fits_from_below(_sum_stages(cheapest, task), budget) and reaches_macs(_sum_stages(dearest, task), budget)
+
+
+def _sum_stages(stages: Sequence[Stage], task: Task) -> list[StageCosts]:
+    """Costs of stem, stages and head. One pixel is allowed here: these are bounds, not architectures."""
     costs, features = stem_costs(task)
     runs = [costs]
-    for stage in (*stages, *rest):
+    for stage in stages:
         costs, features = stage_costs(stage, features)
         runs.append(costs)
     return [*runs, head_costs(task, features)]
@@ -117,7 +136,7 @@ def extreme_stage(space: SearchSpace, *, smallest: bool) -> Stage:
 def _check_possible(space: SearchSpace, task: Task, budget: Budget) -> None:
     """Raise SettingError if the cheapest architecture exceeds a limit or the largest stays below the MACs' minimum."""
     cheapest = [extreme_stage(space, smallest=True)] * space.num_stages
-    if not fits_from_below(_complete(cheapest, [], task), budget):
+    if not fits_from_below(_sum_stages(cheapest, task), budget):
         least = price(Architecture(tuple(cheapest)), task)
         raise SettingError(
             f"the budget must leave room for the cheapest architecture: {least.macs:,} MACs, {least.arena_bytes:,} "
@@ -125,7 +144,7 @@ def _check_possible(space: SearchSpace, task: Task, budget: Budget) -> None:
             f"{budget.peak_sram_bytes:,}, flash_bytes {budget.flash_bytes:,}"
         )
     largest = [extreme_stage(space, smallest=False)] * space.num_stages
-    if not reaches_macs(_complete(largest, [], task), budget):
+    if not reaches_macs(_sum_stages(largest, task), budget):
         most = price(Architecture(tuple(largest)), task).macs
         raise SettingError(f"macs_min must not exceed the {most:,} MACs of the largest one; got {budget.macs_min:,}")
 

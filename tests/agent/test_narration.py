@@ -33,28 +33,36 @@ def test_escapes_and_markup_a_language_model_wrote_are_harmless() -> None:
     assert "[bold red]hi[/bold red]" in text
 
 
+def judged(state: str, *, reason: str = "", violations: list[dict[str, Any]] | None = None) -> Event:
+    figures = {"macs": 100_000, "params": 9, "arena_bytes": 81920, "flash_bytes": 200_000}
+    verdict = {"candidate": "c004", "state": state, "reason": reason, "violations": violations or []}
+    return Event("judged", verdict | figures)
+
+
 def test_a_rejection_names_the_candidate_and_every_broken_limit() -> None:
     sram = {"constraint": "peak_sram", "value": 81920, "limit": 49152, "unit": "bytes"}
     macs = {"constraint": "macs", "value": 100_000, "limit": 500_000, "unit": "MACs"}
-    text = tell(
-        answer(calls=[{"name": "propose_architecture", "args": {"stages": []}}]),
-        Event("tool_answered", _tool("propose_architecture", {"candidate": "c004"})),
-        Event("tool_answered", _tool("estimate_macs", {"macs": 100_000, "params": 9, "violations": [macs]})),
-        Event("tool_answered", _tool("estimate_peak_sram", {"peak_sram_bytes": 81920, "violations": [sram]})),
-        _finished("screen", {"candidate": None, "rejections": ["c004 (rejected): long reason"]}),
-    )
+    text = tell(judged("rejected", reason="long reason", violations=[macs, sram]))
     assert "c004 rejected: macs 0.10 M < 0.5 M; peak_sram 80.0 KiB > 48 KiB" in text
 
 
-def test_the_next_proposal_does_not_inherit_the_last_ones_violations() -> None:
-    sram = {"constraint": "peak_sram", "value": 81920, "limit": 49152, "unit": "bytes"}
-    text = tell(
-        Event("tool_answered", _tool("estimate_peak_sram", {"peak_sram_bytes": 81920, "violations": [sram]})),
-        answer("nothing useful"),
-        _finished("screen", {"candidate": None, "rejections": ["c005 (invalid): the answer held no call"]}),
-    )
-    assert "peak_sram" not in text
-    assert "held no call" in text
+def test_a_legal_candidate_is_told_with_its_costs_and_a_refused_one_with_its_reason() -> None:
+    assert "c004 legal: 0.10 M MACs, 9 parameters, 80.0 KiB SRAM" in tell(judged("proposed"))
+    assert "c004 invalid: the answer held no call" in tell(judged("invalid", reason="the answer held no call"))
+
+
+def test_every_call_of_an_answer_is_told_and_what_could_not_be_read() -> None:
+    event = answer(calls=[{"name": "explain", "args": {"candidate_id": "c001"}}, {"name": "pareto_status", "args": {}}])
+    event.data["invalid_tool_calls"] = ["{'args': '{half'}"]
+    event.data["metadata"] = {"failed_attempts": ["HTTP 500"]}
+    text = tell(event)
+    for part in ("HTTP 500", "unreadable call: {'args': '{half'}", "explain", "pareto_status"):
+        assert part in text
+
+
+def test_how_the_designer_is_driven_is_told_with_its_reason() -> None:
+    found = {"drive": "guided", "by": "check", "num_right": 1, "num_asked": 4}
+    assert "guided: 1 of 4 check questions answered before a mistake" in tell(Event("drive_chosen", found))
 
 
 def test_odd_arguments_of_a_tool_call_are_shown_not_trusted() -> None:
@@ -84,11 +92,3 @@ def test_a_terminal_sees_progress_with_time_left() -> None:
 
 def test_plain_text_is_one_line_without_control_characters() -> None:
     assert plain("a\r\nb\tc\x00\x1b[1m") == "a b c[1m"
-
-
-def _tool(name: str, artifact: dict[str, Any]) -> dict[str, Any]:
-    return {"tool": name, "text": "", "artifact": artifact, "seconds": 0.0}
-
-
-def _finished(node: str, update: dict[str, Any]) -> Event:
-    return Event("node_finished", {"graph": "design", "node": node, "update": update, "seconds": 0.0})

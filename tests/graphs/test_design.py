@@ -10,7 +10,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from search_examples import BUDGET, make_stages
 
 from agent.chat_models.scripted import ScriptedChatModel
-from graphs.design import DesignNodes, build_design_graph, start_state
+from graphs.design import DesignNodes, build_design_graph
+from graphs.design_state import start_state
+from graphs.designer import Designer
 from graphs.settings import DesignSettings
 from nas.errors import ChatModelError, NoLegalCandidateError
 from nas.events import Event
@@ -31,7 +33,7 @@ def edit(candidate: str, *edits: tuple[int, str, Any]) -> dict[str, Any]:
 
 def build(workspace: Workspace, answers: list[Any], events: list[Event], **settings: Any) -> Any:
     chat_model: BaseChatModel = ScriptedChatModel(answers=answers, model_name="scripted")
-    nodes = DesignNodes(chat_model, workspace, DesignSettings(**settings), "digits", False, events.append)
+    nodes = DesignNodes(Designer(chat_model), workspace, DesignSettings(**settings), "digits", events.append)
     return build_design_graph(nodes, InMemorySaver())
 
 
@@ -52,7 +54,7 @@ def test_everything_is_traced_in_order(open_workspace: Open, events: list[Event]
     nodes = [event.data["node"] for event in events if event.kind == "node_finished"]
     assert kinds.index("llm_requested") < kinds.index("llm_answered") < kinds.index("tool_called")
     assert calls == ["propose_architecture", "estimate_macs", "estimate_peak_sram", "mini_train", "pareto_status"]
-    assert nodes == ["propose", "screen", "evaluate", "reflect", "select"]
+    assert nodes == ["examine", "propose", "screen", "evaluate", "reflect", "select"]
 
 
 def test_a_rejected_candidate_goes_back_with_its_cause(open_workspace: Open, events: list[Event]) -> None:

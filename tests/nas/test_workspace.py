@@ -72,7 +72,7 @@ def test_an_edit_keeps_its_parent_and_its_edits(open_workspace: Open) -> None:
 def test_a_step_repeated_after_an_interruption_gives_the_same_trial(open_workspace: Open) -> None:
     workspace = open_workspace()
     propose(workspace, 1)
-    pending = workspace.judge("c001").to_dict()
+    pending = [workspace.judge("c001").to_dict()]
     again = open_workspace()  # the process died before the candidate was trained
     again.open_proposal(1, pending=pending)
     trained = again.mini_train("c001")
@@ -86,19 +86,49 @@ def test_a_step_repeated_after_an_interruption_gives_the_same_trial(open_workspa
 def test_an_unknown_candidate_is_refused_by_naming_the_known_ones(open_workspace: Open) -> None:
     workspace = open_workspace()
     propose(workspace, 1)
-    with pytest.raises(SettingError, match="got 'c999'; known: c001"):
+    with pytest.raises(SettingError, match="got 'c999'; the latest: c001"):
         workspace.assess("c999")
 
 
-def test_parents_are_members_of_the_front_and_depend_on_the_seed_alone(open_workspace: Open) -> None:
+def test_parents_come_from_front_and_niches_and_depend_on_the_seed_alone(open_workspace: Open) -> None:
     workspace = open_workspace()
-    assert workspace.pick_parent(1) is None
+    assert workspace.rank_parents(1) == []
     workspace.mini_train(propose(workspace, 1))
     workspace.mini_train(propose(workspace, 2, kernel_size=5))
-    front = {member.id for member in workspace.front().members}
-    picked = [workspace.pick_parent(number) for number in range(3, 20)]
-    assert {parent.id for parent in picked if parent} <= front
-    assert picked == [open_workspace().pick_parent(number) for number in range(3, 20)]
+    known = {member.id for member in workspace.front().members} | {trial.id for _, trial in workspace.index.elites}
+    picked = [workspace.rank_parents(number) for number in range(3, 20)]
+    assert all(parents and {parent.id for parent in parents} <= known for parents in picked)
+    assert all(len({parent.id for parent in parents}) == len(parents) for parents in picked)
+    assert picked == [open_workspace().rank_parents(number) for number in range(3, 20)]
+
+
+def test_a_candidate_that_was_passed_over_is_on_record_and_not_trained(open_workspace: Open) -> None:
+    workspace = open_workspace()
+    propose(workspace, 1)
+    workspace.judge("c001")
+    assert workspace.pass_over("c001").state == "untrained"
+    assert open_workspace().find("c001").costs
+    with pytest.raises(SettingError, match="c001 was left: propose another"):
+        workspace.mini_train("c001")
+
+
+def test_a_mask_leads_to_legal_and_new_networks_only(open_workspace: Open) -> None:
+    workspace = open_workspace(BUDGET.model_copy(update={"macs_max": 300_000}))
+    assert workspace.mask_design(1, None)
+    workspace.mini_train(propose(workspace, 1))
+    mask = workspace.mask_edits(workspace.find("c001"))
+    assert mask
+    first = mask.options([])[0][0]
+    second = mask.options([first])[0][-1]
+    options, may_end = mask.options([first, second])
+    edits = [first, second] if may_end else [first, second, options[0]]
+    workspace.open_proposal(2)
+    assert workspace.judge(workspace.edit("c001", edits).id).state == "proposed"
+
+
+def test_where_nothing_is_legal_there_is_no_mask(open_workspace: Open) -> None:
+    workspace = open_workspace(BUDGET.model_copy(update={"macs_min": 10, "macs_max": 20}))
+    assert workspace.mask_design(1, None) is None
 
 
 def test_what_does_not_fit_is_refused_with_figures(open_workspace: Open) -> None:

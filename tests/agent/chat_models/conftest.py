@@ -1,35 +1,56 @@
-"""The embedded model, fetched for real into the cache the application itself uses."""
+"""The embedded model, fetched for real into the cache the application itself uses; tiny models made on the spot."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from tool_templates import save_tiny_model
 
 from agent.places import cache_folder
 
 if TYPE_CHECKING:
-    from agent.chat_models.engine import CausalEngine
-    from agent.chat_models.local import LocalChatModel
+    from agent.chat_models.local.chat_model import LocalChatModel
+    from agent.chat_models.local.engine import CausalEngine
 
 
 @pytest.fixture(scope="session")
 def smollm2_folder() -> Path:
-    from agent.chat_models.weights import fetch_smollm2
+    from agent.chat_models.local.weights import fetch_smollm2
 
     return fetch_smollm2(cache_folder(), print)
 
 
 @pytest.fixture(scope="session")
 def engine(smollm2_folder: Path) -> CausalEngine:
-    from agent.chat_models.engine import load_engine
+    from agent.chat_models.local.engine import load_engine
 
     return load_engine(smollm2_folder)
 
 
 @pytest.fixture
 def smollm2(engine: CausalEngine) -> LocalChatModel:
-    from agent.chat_models.local import LocalChatModel
+    from agent.chat_models.local.chat_model import LocalChatModel
 
     return LocalChatModel(engine=engine, model_name="smollm2")
+
+
+@pytest.fixture(scope="session")
+def open_tiny(smollm2_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., LocalChatModel]:
+    """Tiny random models with a chat template of one's choice, loaded as any local model is."""
+    from agent.chat_models.local.chat_model import LocalChatModel
+    from agent.chat_models.local.engine import load_engine
+    from agent.chat_models.settings import ChatModelSettings
+
+    engines: dict[tuple[str, bool], CausalEngine] = {}
+
+    def open_one(template: str, *, control_tokens: bool = False, **settings: Any) -> LocalChatModel:
+        key = (template, control_tokens)
+        if key not in engines:
+            folder = tmp_path_factory.mktemp("tiny")
+            engines[key] = load_engine(save_tiny_model(folder, smollm2_folder, template, control_tokens=control_tokens))
+        return LocalChatModel(engine=engines[key], settings=ChatModelSettings(**settings), model_name="tiny")
+
+    return open_one

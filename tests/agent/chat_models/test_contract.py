@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from openai_server import OpenAIServer, sampled
 from sample_tools import PARENT, SPACE, edit_tool, whole_tool
 
 from agent.chat_models.registry import open_chat_model
@@ -35,13 +36,22 @@ def script(path: Path) -> BaseChatModel:
     return load_scripted(path)
 
 
-@pytest.fixture(params=["smollm2", "random", "scripted"])
+@pytest.fixture
+def server() -> Iterator[OpenAIServer]:
+    with OpenAIServer(sampled) as running:
+        yield running
+
+
+@pytest.fixture(params=["smollm2", "random", "scripted", "openai"])
 def open_model(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], BaseChatModel]:
     def open_one() -> BaseChatModel:
         if request.param == "scripted":
             return script(tmp_path / "answers.json")
         if request.param == "random":
             return open_chat_model("random", ChatModelSettings(), cache=tmp_path, report=print).model
+        if request.param == "openai":
+            settings = ChatModelSettings(url=request.getfixturevalue("server").url)
+            return open_chat_model("openai:test", settings, cache=tmp_path, report=print).model
         model: BaseChatModel = request.getfixturevalue("smollm2")
         return model
 
@@ -78,6 +88,22 @@ def test_a_model_answers_asynchronously_what_it_answers_synchronously(open_model
     bound = open_model().bind_tools([TOOLS["edit_architecture"]], tool_choice="edit_architecture")
     awaited = asyncio.run(bound.ainvoke(MESSAGES, seed=1, index=1))
     assert awaited.tool_calls == bound.invoke(MESSAGES, seed=1, index=1).tool_calls
+
+
+def test_a_streamed_answer_is_the_whole_one(open_model: Callable[[], BaseChatModel]) -> None:
+    bound = open_model().bind_tools([TOOLS["edit_architecture"]], tool_choice="edit_architecture")
+    chunks = list(bound.stream(MESSAGES, seed=1, index=1))
+    whole: Any = chunks[0]
+    for chunk in chunks[1:]:
+        whole += chunk
+    assert whole.tool_calls == bound.invoke(MESSAGES, seed=1, index=1).tool_calls
+
+
+def test_with_auto_an_answer_is_a_text_or_a_call(open_model: Callable[[], BaseChatModel]) -> None:
+    bound = open_model().bind_tools(list(TOOLS.values()), tool_choice="auto")
+    answer = bound.invoke([*MESSAGES[:1], HumanMessage("Hello.")], seed=1, index=1, stop=["."])
+    assert bool(answer.text) != bool(answer.tool_calls)
+    assert {call["name"] for call in answer.tool_calls} <= set(TOOLS)
 
 
 def test_calls_and_results_may_stand_in_the_history(open_model: Callable[[], BaseChatModel]) -> None:

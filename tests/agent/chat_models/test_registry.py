@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.chat_models.registry import open_chat_model
+from agent.chat_models.registry import open_chat_model, read_url
 from agent.chat_models.scripted import load_scripted
 from agent.chat_models.settings import ChatModelSettings
 from nas.errors import ChatModelError, SettingError
@@ -17,9 +17,14 @@ from nas.errors import ChatModelError, SettingError
 SETTINGS = ChatModelSettings()
 
 
-@pytest.mark.parametrize("spec", ["gpt-9", "scripted", "scripted:", "random:1", ""])
+@pytest.mark.parametrize(
+    "spec", ["gpt-9", "scripted", "scripted:", "random:1", "openai", "openai:", "hf:", "no/where", ""]
+)
 def test_an_unknown_spec_lists_the_known_ones(spec: str, tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match=r"one of smollm2, scripted:FILE.json, mutate, random; got"):
+    known = (
+        r"one of smollm2, hf:ORG/NAME, FOLDER, openai:MODEL, hf-endpoint:ORG/NAME, scripted:FILE.json, mutate, random"
+    )
+    with pytest.raises(SettingError, match=f"{known}; got {spec!r}"):
         open_chat_model(spec, SETTINGS, cache=tmp_path, report=print)
 
 
@@ -30,12 +35,80 @@ def test_only_the_random_baseline_designs_whole_networks(tmp_path: Path) -> None
     opened = [open_chat_model(spec, SETTINGS, cache=tmp_path, report=print) for spec in specs]
     assert [model.designs_whole for model in opened] == [True, False, False]
     assert [model.name for model in opened] == list(specs)
+    assert not any(model.takes_masks for model in opened)
+    assert {model.drive for model in opened} == {"guided"}
+
+
+def test_a_server_is_opened_without_a_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    settings = ChatModelSettings(url="http://127.0.0.1:9")
+    for spec in ("openai:some/model:8b", "hf-endpoint:org/name"):
+        opened = open_chat_model(spec, settings, cache=tmp_path, report=print)
+        assert (opened.name, opened.drive, opened.takes_masks) == (spec, "check", False)
+        assert opened.model.server.address == "http://127.0.0.1:9/v1"
+
+
+@pytest.mark.parametrize(
+    ("spec", "variable"), [("openai:gpt-9", "OPENAI_API_KEY"), ("hf-endpoint:org/name", "HF_TOKEN")]
+)
+def test_a_public_server_needs_a_key_and_only_the_environment_has_it(
+    spec: str, variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(SettingError, match=f"{spec}.* needs {variable} in the environment; set it, or name"):
+        open_chat_model(spec, SETTINGS, cache=tmp_path, report=print)
+    monkeypatch.setenv(variable, "hf_quite-secret")
+    opened = open_chat_model(spec, SETTINGS, cache=tmp_path, report=print)
+    assert "quite-secret" not in repr(opened)
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000/v1"),
+        ("http://127.0.0.1:8000/v1/", "http://127.0.0.1:8000/v1"),
+        ("https://example.org/api/v1/chat/completions", "https://example.org/api/v1"),
+        ("http://[::1]:8080/v1", "http://[::1]:8080/v1"),
+    ],
+)
+def test_an_address_is_completed(given: str, address: str) -> None:
+    assert read_url(given) == address
+
+
+@pytest.mark.parametrize(
+    "given", ["", "localhost:8000", "ftp://host/v1", "http://", "http://host:port/v1", "http://a b"]
+)
+def test_a_wrong_address_is_one_line(given: str) -> None:
+    with pytest.raises(SettingError, match=r"llm.url must be http\(s\)://HOST.*; got '"):
+        read_url(given)
+
+
+@pytest.mark.parametrize("given", ["http://user:quite-secret@host/v1", "http://host/v1?key=quite-secret"])
+def test_a_key_in_the_address_is_refused_and_not_told(given: str) -> None:
+    with pytest.raises(SettingError, match="a key belongs in the environment") as caught:
+        read_url(given)
+    assert "quite-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("form", ["{}", "hf:{}"])
+def test_a_folder_is_a_local_model(form: str, smollm2_folder: Path, tmp_path: Path) -> None:
+    settings = ChatModelSettings(device="cpu", dtype="float32")
+    spec = form.format(smollm2_folder)
+    opened = open_chat_model(spec, settings, cache=tmp_path, report=print)
+    assert (opened.name, opened.drive, opened.takes_masks) == (spec, "check", True)
+    assert str(opened.model.engine.model.dtype) == "torch.float32"
+
+
+def test_a_hub_name_is_checked_before_anything_is_asked(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="hf: takes ORG/NAME or an existing folder; got 'no-organisation'"):
+        open_chat_model("hf:no-organisation", SETTINGS, cache=tmp_path, report=print)
 
 
 def test_naming_the_chat_models_imports_nothing_heavy() -> None:
     code = "import sys, agent.chat_models.registry; print(*{name.partition('.')[0] for name in sys.modules})"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"torch", "transformers", "langchain_core", "llguidance", "numpy"} & set(found)
+    assert not {"torch", "transformers", "langchain_core", "openai", "llguidance", "numpy"} & set(found)
 
 
 def write_script(path: Path, *answers: object) -> Path:

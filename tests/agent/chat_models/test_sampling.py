@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_tools import PARENT, SPACE
 
-from agent.chat_models.repeats import forbid_repeats
+from agent.chat_models.local.repeats import forbid_repeats
 from agent.chat_models.samplers import SchemaSampler, draw_value
 from agent.chat_models.sampling import draw_index, seeded
 from nas.errors import ChatModelError, SettingError

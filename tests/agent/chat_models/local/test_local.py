@@ -1,9 +1,11 @@
-"""The embedded model: exactness of the kept prompt, jump-forward, text, several tools, errors."""
+"""The embedded model: exactness of the kept prompt, jump-forward, text, several tools, streams, turns, errors."""
 
 from __future__ import annotations
 
+import asyncio
 import random
-from typing import Literal
+from contextlib import closing
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -11,8 +13,9 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel
 from sample_tools import edit_tool, whole_tool
 
-from agent.chat_models.engine import PREFILL_BLOCK, CausalEngine, Continuation, DrawSettings
-from agent.chat_models.local import LocalChatModel
+from agent.chat_models.local.chat_model import LocalChatModel
+from agent.chat_models.local.continuation import Continuation, DrawSettings
+from agent.chat_models.local.engine import PREFILL_BLOCK, CausalEngine
 from agent.chat_models.settings import ChatModelSettings
 from nas.errors import ChatModelError
 from nas.space import SearchSpace
@@ -24,7 +27,8 @@ PROMPT = [RNG.randrange(100, 40_000) for _ in range(2 * PREFILL_BLOCK + 20)]
 
 def logits_of(engine: CausalEngine, prompt: list[int]) -> list[np.ndarray]:
     """Logits after the prompt, after a forced chunk and after one more token."""
-    return [engine.read_prompt(prompt)[0], engine.read_on([5, 6, 7]), engine.read_on([9])]
+    with closing(engine.start_reading(prompt)) as reading:
+        return [reading.read_prompt(), reading.read_on([5, 6, 7]), reading.read_on([9])]
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +40,23 @@ def fresh_logits(engine: CausalEngine) -> list[np.ndarray]:
 def test_logits_do_not_depend_on_what_was_read_before(
     engine: CausalEngine, fresh_logits: list[np.ndarray], shared: int
 ) -> None:
-    engine.read_prompt(PROMPT[:shared] + [RNG.randrange(100, 40_000) for _ in range(70)])
-    engine.read_on([1] * 5)
+    with closing(engine.start_reading(PROMPT[:shared] + [RNG.randrange(100, 40_000) for _ in range(70)])) as reading:
+        reading.read_prompt()
+        reading.read_on([1] * 5)
+    with closing(engine.start_reading(PROMPT)) as reading:
+        assert reading.num_shared == shared // PREFILL_BLOCK * PREFILL_BLOCK
     for kept, expected in zip(logits_of(engine, PROMPT), fresh_logits, strict=True):
         assert np.array_equal(kept, expected)  # to the bit: a resumed run must draw the same tokens
+
+
+def test_two_open_readings_do_not_share_a_cache(engine: CausalEngine, fresh_logits: list[np.ndarray]) -> None:
+    logits_of(engine, PROMPT)
+    with closing(engine.start_reading(PROMPT)) as first, closing(engine.start_reading(PROMPT)) as second:
+        read = [(first.read_prompt(), second.read_prompt()), (first.read_on([5, 6, 7]), second.read_on([5, 6, 7]))]
+        assert (first.num_shared, second.num_shared) == (2 * PREFILL_BLOCK, 0)
+    for pair, expected in zip(read, fresh_logits, strict=False):
+        assert np.array_equal(pair[0], expected)
+        assert np.array_equal(pair[1], expected)
 
 
 def test_a_shared_prompt_is_read_once(smollm2: LocalChatModel) -> None:
@@ -53,12 +70,12 @@ def test_a_shared_prompt_is_read_once(smollm2: LocalChatModel) -> None:
 def test_an_interrupted_reading_leaves_no_trace(
     engine: CausalEngine, fresh_logits: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine.read_prompt(PROMPT)
     layer = engine.model.model.layers[3]
-    with monkeypatch.context() as patch:
+    with closing(engine.start_reading(PROMPT)) as reading, monkeypatch.context() as patch:
+        reading.read_prompt()
         patch.setattr(layer, "forward", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            engine.read_on([1, 2, 3])
+            reading.read_on([1, 2, 3])
     for again, first in zip(logits_of(engine, PROMPT), fresh_logits, strict=True):
         assert np.array_equal(again, first)
 
@@ -126,6 +143,67 @@ def test_without_tools_it_writes_text_up_to_a_stop(engine: CausalEngine) -> None
     assert said.usage_metadata["output_tokens"] <= 6
     mark = said.text[3:5]
     assert model.invoke([HumanMessage("Count: one, two, three")], stop=[mark]).text == said.text.partition(mark)[0]
+
+
+def merged(chunks: list[Any]) -> Any:
+    whole = chunks[0]
+    for chunk in chunks[1:]:
+        whole += chunk
+    return whole
+
+
+def plain(answer: Any) -> tuple[Any, ...]:
+    """What must not depend on how an answer was asked for."""
+    return answer.text, answer.tool_calls, answer.invalid_tool_calls, answer.usage_metadata
+
+
+def test_a_streamed_text_comes_token_by_token_and_is_the_same(engine: CausalEngine) -> None:
+    model = LocalChatModel(engine=engine, settings=ChatModelSettings(max_tokens=12))
+    chunks = list(model.stream(MESSAGES, seed=3))
+    assert len([chunk for chunk in chunks if chunk.text]) > 6
+    assert chunks[-1].response_metadata["model_calls"] == chunks[-1].usage_metadata["output_tokens"]
+    assert plain(merged(chunks)) == plain(model.invoke(MESSAGES, seed=3))
+
+
+def test_a_streamed_call_tells_its_name_first(smollm2: LocalChatModel) -> None:
+    bound = smollm2.bind_tools([edit_tool()])
+    chunks = list(bound.stream(MESSAGES, seed=3))
+    parts = [part for chunk in chunks for part in chunk.tool_call_chunks]
+    assert [part["name"] for part in parts] == ["edit_architecture", *[None] * (len(parts) - 1)]
+    assert len(parts) > 4
+    assert parts[0]["id"]
+    assert plain(merged(chunks)) == plain(bound.invoke(MESSAGES, seed=3))
+
+
+def test_what_is_asked_in_the_midst_of_a_stream_changes_neither_answer(engine: CausalEngine) -> None:
+    model = LocalChatModel(engine=engine, settings=ChatModelSettings(max_tokens=8))
+    alone = [plain(model.invoke(MESSAGES, seed=seed)) for seed in (1, 2)]
+    stream = model.stream(MESSAGES, seed=1)
+    first = next(stream)
+    assert plain(model.invoke(MESSAGES, seed=2)) == alone[1]
+    assert plain(merged([first, *stream])) == alone[0]
+
+
+def test_an_abandoned_stream_leaves_the_model_free(engine: CausalEngine) -> None:
+    model = LocalChatModel(engine=engine, settings=ChatModelSettings(max_tokens=8))
+    alone = plain(model.invoke(MESSAGES, seed=1))
+    next(model.stream(MESSAGES, seed=2))
+    assert not engine.lock.locked()
+    assert plain(model.invoke(MESSAGES, seed=1)) == alone
+
+
+def test_concurrent_answers_are_what_each_is_alone(smollm2: LocalChatModel) -> None:
+    bound = smollm2.bind_tools([edit_tool()])
+
+    async def streamed(seed: int) -> Any:
+        return merged([chunk async for chunk in bound.astream(MESSAGES, seed=seed)])
+
+    async def all_at_once() -> list[Any]:
+        asked = [bound.ainvoke(MESSAGES, seed=1), bound.ainvoke(MESSAGES, seed=2), streamed(1), streamed(2)]
+        return await asyncio.gather(*asked)
+
+    alone = [plain(bound.invoke(MESSAGES, seed=seed)) for seed in (1, 2)]
+    assert [plain(answer) for answer in asyncio.run(all_at_once())] == [*alone, *alone]
 
 
 def test_a_prompt_longer_than_the_context_is_one_line(smollm2: LocalChatModel) -> None:

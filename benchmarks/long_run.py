@@ -1,0 +1,168 @@
+"""Measures whether a search grows slower or fatter: a scripted run of many trained candidates.
+
+    python -m benchmarks.long_run [--trials 300] [--seed 0]
+
+Every candidate is a different legal network, designed by a recorded answer, priced, trained for real (one short epoch
+on 16x16 digits) and added to the front; nodes, checkpoints and trace are the application's. For windows of iterations
+around the 10th and the last it reports, each a median: milliseconds outside training, characters of the prompt, bytes
+of the state, bytes of trace.jsonl; and over the whole run bytes of checkpoints.sqlite. Prints a table and writes
+benchmarks/results/long_run.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sqlite3
+import statistics
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.costs import describe_machine, write
+from nas.architecture import Architecture, Task
+from nas.board import find_board
+from nas.cost import Budget, sample_feasible
+from nas.events import Event
+from nas.space import SearchSpace
+from nas.store import RunStore
+from nas.training import DistillRecipe, Recipe, TeacherSettings, TrainingSettings
+from nas.workspace import Workspace
+
+SPACE, TASK = SearchSpace(num_stages=3), Task(16, 16, 1, 10)
+BUDGET = Budget(macs_min=50_000, macs_max=1_000_000, peak_sram_bytes=65_536, flash_bytes=524_288)
+WINDOW = 7  # iterations whose median stands for one
+
+
+def draw_designs(count: int, seed: int) -> list[Architecture]:
+    """Different legal networks."""
+    rng = random.Random(seed)
+    found: dict[str, Architecture] = {}
+    while len(found) < count:
+        architecture = sample_feasible(SPACE, TASK, BUDGET, rng)
+        found.setdefault(architecture.fingerprint(TASK.stem_channels), architecture)
+    return list(found.values())
+
+
+def one_short_epoch() -> TrainingSettings:
+    recipe = {"epochs": 1, "learning_rate": 0.1, "schedule": "cosine", "batch_size": 128}
+    small = {"image_size": 8, "patch_size": 4, "embed_dim": 16, "depth": 1, "num_heads": 2}
+    return TrainingSettings(
+        mini=Recipe.model_validate(recipe),
+        full=Recipe.model_validate(recipe),
+        distill=DistillRecipe.model_validate(recipe),
+        teacher=TeacherSettings.model_validate(recipe | small),
+    )
+
+
+class Meter:
+    """Watches the events of a run and notes what every iteration cost."""
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+        self._begun = time.perf_counter()
+        self._trained = 0.0
+        self._trace_bytes = 0
+        self._prompt = 0
+        self.rows: list[dict[str, float]] = []
+
+    def __call__(self, event: Event) -> None:
+        self._store.append_event(event, datetime.now(UTC).isoformat(timespec="milliseconds"))
+        if event.kind == "llm_requested":
+            self._prompt = sum(len(message["content"]) for message in event.data["messages"])
+        if event.kind == "tool_answered" and event.data["tool"] == "mini_train":
+            self._trained += event.data["seconds"]
+        if event.kind == "node_started" and event.data["node"] == "propose":
+            self._close()
+
+    def _close(self) -> None:
+        """A new iteration begins: what lies between the last beginning and this one belongs to the last."""
+        now, trace = time.perf_counter(), self._store.folder / "trace.jsonl"
+        size = trace.stat().st_size
+        self.rows.append(
+            {
+                "ms": 1000 * (now - self._begun - self._trained),
+                "prompt_characters": self._prompt,
+                "trace_bytes": size - self._trace_bytes,
+            }
+        )
+        self._begun, self._trained, self._trace_bytes = now, 0.0, size
+
+
+def search(folder: Path, num_trials: int, seed: int) -> dict[str, Any]:
+    """Run the search and measure it."""
+    from agent.chat_models.scripted import ScriptedChatModel
+    from graphs.checkpoints import PrunedSqliteSaver
+    from graphs.design import DesignNodes, build_design_graph, count_steps
+    from graphs.design_state import start_state
+    from graphs.designer import Designer
+    from graphs.settings import DesignSettings
+    from nas.datasets import load_dataset
+
+    store = RunStore.create(folder, "long", {})
+    meter = Meter(store)
+    workspace = Workspace(
+        store=store,
+        space=SPACE,
+        task=TASK,
+        budget=BUDGET,
+        board=find_board("nrf52840"),
+        training=one_short_epoch(),
+        data=load_dataset("digits", validation_fraction=0.2, seed=0, train_limit=256),
+        seed=seed,
+        events=meter,
+        num_niches=6,
+    )
+    calls = [
+        {"tool_calls": [{"name": "propose_architecture", "args": design.to_dict()}]}
+        for design in draw_designs(num_trials, seed)
+    ]
+    settings = DesignSettings(max_trials=num_trials, max_proposals=num_trials, num_whole=num_trials)
+    nodes = DesignNodes(Designer(ScriptedChatModel(answers=calls)), workspace, settings, "digits", meter)
+    connection = sqlite3.connect(store.checkpoints_path, check_same_thread=False)
+    graph = build_design_graph(nodes, PrunedSqliteSaver(connection))
+    config: Any = {"configurable": {"thread_id": "design"}, "recursion_limit": count_steps(settings)}
+    state_bytes = []
+    for update in graph.stream(start_state(), config, durability="sync", stream_mode="values"):
+        if update["num_trained"] > len(state_bytes):
+            state_bytes.append(len(json.dumps(update)))
+    connection.close()
+    rows = meter.rows[1:]  # the first has no iteration before it; the last iteration's end is the run's
+    size = store.checkpoints_path.stat().st_size
+    return {
+        "iterations": num_trials,
+        "front": len(workspace.index.front),
+        "near_10": summarize(rows, state_bytes, 10),
+        f"near_{num_trials}": summarize(rows, state_bytes, num_trials - WINDOW // 2 - 1),
+        "checkpoint_bytes": size,
+        "checkpoint_bytes_per_iteration": round(size / num_trials),
+        "trace_bytes_per_iteration": round(statistics.mean(row["trace_bytes"] for row in rows)),
+    }
+
+
+def summarize(rows: list[dict[str, float]], state_bytes: list[int], center: int) -> dict[str, float]:
+    """Medians over the window around an iteration (counted from 1)."""
+    window = slice(center - 1 - WINDOW // 2, center + WINDOW // 2)
+    found = {name: round(statistics.median(row[name] for row in rows[window]), 1) for name in rows[0]}
+    return found | {"state_bytes": round(statistics.median(state_bytes[window]))}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    import torch
+
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        found = search(Path(folder), arguments.trials, arguments.seed)
+    head = {"date": time.strftime("%Y-%m-%d"), "machine": describe_machine(), "seed": arguments.seed}
+    write("long_run.json", head | found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""The state of the design loop: plain values, small however long the run."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+
+class DesignState(TypedDict):
+    """What one step hands to the next; everything larger stays behind the workspace.
+
+    drive: "guided" or "autonomous", "" before the designer was examined; number: proposals so far; num_answers: the
+    chat model's answers so far; parent: the candidate the open proposal edits; calls: the tool calls of the last
+    answer; dialogue: an autonomous designer's messages since it was asked for the open candidate; effort: what that
+    took; pending: legal candidates that wait for its choice; chosen: those to be trained; candidates: legal and about
+    to be trained; rejections: the latest reasons, newest last.
+    """
+
+    drive: str
+    number: int
+    num_answers: int
+    parent: str | None
+    calls: list[dict[str, Any]]
+    dialogue: list[dict[str, Any]]
+    effort: dict[str, Any]
+    pending: list[dict[str, Any]]
+    chosen: list[str]
+    candidates: list[dict[str, Any]]
+    rejections: list[str]
+    num_trained: int
+    hypervolume: float
+    winners: list[str]
+
+
+def no_effort(number: int) -> dict[str, Any]:
+    """The effort for a candidate before the first answer; `number`: proposals before it.
+
+    answers and tokens are counted, seconds are those of the chat model; idle counts answers in a row without a call;
+    unreadable counts the calls of the last answer that nobody could read; told: messages that the trace holds already.
+    """
+    return {"number": number, "answers": 0, "tokens": 0, "seconds": 0.0, "idle": 0, "unreadable": 0, "told": 0}
+
+
+def start_state() -> DesignState:
+    """The state before the first proposal."""
+    return DesignState(
+        drive="",
+        number=0,
+        num_answers=0,
+        parent=None,
+        calls=[],
+        dialogue=[],
+        effort=no_effort(0),
+        pending=[],
+        chosen=[],
+        candidates=[],
+        rejections=[],
+        num_trained=0,
+        hypervolume=0.0,
+        winners=[],
+    )

@@ -1,0 +1,123 @@
+"""The requests to the designer: for the arguments of one design, or for its next tool calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+from langchain_core.tools import BaseTool
+
+from graphs.conversation import from_plain, to_plain
+from graphs.design_prompt import write_prompt
+from graphs.design_state import DesignState
+from graphs.designer import Designer
+from graphs.settings import DesignSettings
+from graphs.tracing import ChatAnswer, ChatCall, call_chat_model, derive_seed
+from nas.events import EventSink
+from nas.trial import Trial
+from nas.workspace import Workspace
+from tools import build_edit_architecture, build_propose_architecture, build_toolbox
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Writes the prompts, offers the tools and takes the answers into the state."""
+
+    designer: Designer
+    workspace: Workspace
+    settings: DesignSettings
+    data_name: str
+    events: EventSink
+
+    @cached_property
+    def toolbox(self) -> dict[str, BaseTool]:
+        """Every tool an autonomous designer may call, by name."""
+        return dict(build_toolbox(self.workspace))
+
+    def ask_for_design(self, state: DesignState) -> dict[str, Any]:
+        """Guided: one forced tool, for a whole design or for 2-3 edits of a known candidate."""
+        number = state["number"] + 1
+        self.workspace.open_proposal(number)
+        parent, tool = self._choose_tool(state, number)
+        prompt = self._write_prompt(state, number, parent=parent)
+        answer = self._call(state, prompt, [tool], tool.name)
+        return {
+            "number": number,
+            "num_answers": state["num_answers"] + 1,
+            "parent": parent.id if parent else None,
+            "calls": answer.calls,
+            "candidates": [],
+        }
+
+    def ask_freely(self, state: DesignState) -> dict[str, Any]:
+        """Autonomous: the next message of the conversation about the open candidate, with every tool on offer."""
+        effort = state["effort"]
+        if state["dialogue"]:
+            messages = from_plain(state["dialogue"])
+        else:
+            messages = self._write_prompt(state, state["number"] + 1, autonomous=True)
+        answer = self._call(state, messages, list(self.toolbox.values()), "auto", num_told=effort["told"])
+        dialogue = [to_plain(message) for message in (*messages, answer.message)]
+        return {
+            "num_answers": state["num_answers"] + 1,
+            "calls": answer.calls,
+            "dialogue": dialogue,
+            "effort": {
+                **effort,
+                "answers": effort["answers"] + 1,
+                "tokens": effort["tokens"] + answer.tokens,
+                "seconds": round(effort["seconds"] + answer.seconds, 3),
+                "idle": 0 if answer.calls else effort["idle"] + 1,
+                "unreadable": answer.num_unreadable,
+                "told": len(dialogue),
+            },
+            "candidates": [],
+        }
+
+    def _choose_tool(self, state: DesignState, number: int) -> tuple[Trial | None, BaseTool]:
+        """The parent and the tool that edits it, or no parent and the tool for a whole design; with masks if taken."""
+        workspace = self.workspace
+        masked = self.settings.masked and self.designer.takes_masks
+        if not self._wants_whole(state, number, masked):
+            for parent in workspace.rank_parents(number):
+                edit_mask = workspace.mask_edits(parent) if masked else None
+                if edit_mask is not None or not masked:
+                    return parent, build_edit_architecture(workspace, parent, edit_mask)
+        design_mask = workspace.mask_design(number, workspace.pick_niche(number)) if masked else None
+        return None, build_propose_architecture(workspace, design_mask)
+
+    def _wants_whole(self, state: DesignState, number: int, masked: bool) -> bool:
+        if self.designer.designs_whole or state["num_trained"] < self.settings.num_whole:
+            return True
+        every = self.settings.whole_every
+        return masked and every > 0 and number % every == 0
+
+    def _write_prompt(
+        self, state: DesignState, number: int, *, parent: Trial | None = None, autonomous: bool = False
+    ) -> list[BaseMessage]:
+        return write_prompt(
+            self.workspace,
+            self.settings,
+            self.data_name,
+            rejections=state["rejections"],
+            parent=parent,
+            niche=self.workspace.pick_niche(number),
+            autonomous=autonomous,
+        )
+
+    def _call(
+        self,
+        state: DesignState,
+        messages: Sequence[BaseMessage],
+        tools: Sequence[BaseTool],
+        tool_choice: str,
+        *,
+        num_told: int = 0,
+    ) -> ChatAnswer:
+        index = state["num_answers"]
+        seed = derive_seed(self.workspace.seed, "answer", index)
+        call = ChatCall(messages, tools, tool_choice, seed, index, num_told)
+        return call_chat_model(self.designer.chat_model, call, self.events)

@@ -1,0 +1,47 @@
+"""Niches: the run's MAC range cut into bins, so that a search can see where it has looked least."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from nas.cost import Budget
+
+_SPAN = 100  # without a lower limit the bins reach down to a hundredth of the upper one
+
+
+@dataclass(frozen=True, slots=True)
+class Niche:
+    """Networks with `macs_min` to `macs_max` MACs, both inclusive."""
+
+    macs_min: int
+    macs_max: int
+
+    def narrow(self, budget: Budget) -> Budget:
+        """The budget with the niche's MACs in place of its own."""
+        return budget.model_copy(update={"macs_min": self.macs_min, "macs_max": self.macs_max, "macs_soft": False})
+
+    def __str__(self) -> str:
+        return f"{self.macs_min / 1e6:.3g} to {self.macs_max / 1e6:.3g} M MACs"
+
+
+def split_niches(budget: Budget, count: int) -> tuple[Niche, ...]:
+    """`count` niches of equal width in log MACs that cover the budget's range, cheapest first; none for count 0."""
+    if count == 0:
+        return ()
+    low, high = budget.macs_min or max(1, budget.macs_max // _SPAN), budget.macs_max
+    bounds = [round(low * (high / low) ** (index / count)) for index in range(count + 1)]
+    bounds[0] = budget.macs_min
+    return tuple(Niche(start + (index > 0), end) for index, (start, end) in enumerate(itertools.pairwise(bounds)))
+
+
+def find_niche(niches: Sequence[Niche], macs: int) -> int | None:
+    """The index of the niche that holds so many MACs; None outside of all (MACs may be a soft limit)."""
+    return next((index for index, niche in enumerate(niches) if niche.macs_min <= macs <= niche.macs_max), None)
+
+
+def find_emptiest(niches: Sequence[Niche], counts: Mapping[int, int]) -> list[int]:
+    """The indices of the niches with the fewest trained networks, cheapest first."""
+    fewest = min((counts.get(index, 0) for index in range(len(niches))), default=0)
+    return [index for index in range(len(niches)) if counts.get(index, 0) == fewest]

@@ -1,0 +1,32 @@
+"""Against narrow patterns: parents from the front and from under-filled niches, whole designs for the emptiest one."""
+
+from __future__ import annotations
+
+import random
+
+from nas.niches import Niche, find_emptiest
+from nas.trial import Trial
+from nas.trial_index import TrialIndex
+
+_FRONT_SHARE = 0.5  # of the parents; the others are the best of a niche, the likelier the emptier it is
+
+
+def rank_parents(index: TrialIndex, rng: random.Random, count: int) -> list[Trial]:
+    """At most `count` different trained trials to start from, the preferred one first; empty while there is none."""
+    front, elites = index.front, index.elites
+    ranked: dict[str, Trial] = {}
+    for _ in range(4 * count):
+        if len(ranked) == count or not front:
+            break
+        if not elites or rng.random() < _FRONT_SHARE:
+            drawn = rng.choice(front)
+        else:
+            drawn = rng.choices([trial for _, trial in elites], [1 / trained for trained, _ in elites])[0]
+        ranked.setdefault(drawn.id, drawn)
+    return list(ranked.values())
+
+
+def pick_niche(index: TrialIndex, rng: random.Random) -> Niche | None:
+    """One of the niches with the fewest trained networks; None where the run has no niches."""
+    emptiest = find_emptiest(index.niches, index.niche_counts)
+    return index.niches[rng.choice(emptiest)] if emptiest else None

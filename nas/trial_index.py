@@ -1,0 +1,94 @@
+"""All trials of a run in memory, with what every proposal asks of them kept up to date: none of it grows slower."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
+
+from nas.niches import Niche, find_niche
+from nas.pareto import find_front, find_most_accurate
+from nas.trial import Trial, TrialState
+
+NUM_REJECTED = 8
+NUM_TRAINED = 2
+REFUSED: tuple[TrialState, ...] = ("invalid", "duplicate", "rejected")
+
+
+class TrialIndex:
+    """Trials by id and by fingerprint; the front, the best of every niche and the latest rejections."""
+
+    def __init__(self, trials: Iterable[Trial], niches: Sequence[Niche]) -> None:
+        self.niches = tuple(niches)
+        self.counts: Counter[TrialState] = Counter()  # trials in each state
+        self.niche_counts: Counter[int] = Counter()  # trained trials in each niche
+        self.front: tuple[Trial, ...] = ()
+        self.most_accurate: Trial | None = None  # also where it is not on the front
+        self.recent_rejected: deque[Trial] = deque(maxlen=NUM_REJECTED)
+        self.recent_trained: deque[Trial] = deque(maxlen=NUM_TRAINED)  # diverged ones included
+        self._trials: dict[str, Trial] = {}
+        self._first_ids: dict[str, str] = {}
+        self._elites: dict[int, Trial] = {}
+        for trial in trials:
+            self.put(trial)
+
+    def put(self, trial: Trial) -> None:
+        """Add a trial, or replace the one of the same id by its later state."""
+        earlier = self._trials.get(trial.id)
+        if earlier is not None:
+            self.counts[earlier.state] -= 1
+        self.counts[trial.state] += 1
+        self._trials[trial.id] = trial
+        if trial.fingerprint:
+            self._first_ids.setdefault(trial.fingerprint, trial.id)
+        if earlier is not None and earlier.state == trial.state:
+            return
+        if trial.state == "rejected":
+            self.recent_rejected.append(trial)
+        elif trial.state in ("trained", "failed"):
+            self.recent_trained.append(trial)
+        if trial.state == "trained":
+            self._take_trained(trial)
+
+    def _take_trained(self, trial: Trial) -> None:
+        self.front = find_front([*self.front, trial])
+        self.most_accurate = find_most_accurate([trial] if self.most_accurate is None else [self.most_accurate, trial])
+        niche = find_niche(self.niches, (trial.costs or {})["macs"])
+        if niche is None:
+            return
+        self.niche_counts[niche] += 1
+        elite = self._elites.get(niche)
+        if elite is None or (trial.validation_accuracy or 0) > (elite.validation_accuracy or 0):
+            self._elites[niche] = trial
+
+    def get(self, candidate_id: str) -> Trial | None:
+        """The trial of that id."""
+        return self._trials.get(candidate_id)
+
+    def all(self) -> tuple[Trial, ...]:
+        """Every trial in the order in which it came."""
+        return tuple(self._trials.values())
+
+    def first_with(self, fingerprint: str) -> Trial | None:
+        """The first trial of that network."""
+        first = self._first_ids.get(fingerprint)
+        return self._trials[first] if first else None
+
+    @property
+    def fingerprints(self) -> Mapping[str, str]:
+        """Every known network's fingerprint with its first candidate id."""
+        return self._first_ids
+
+    @property
+    def elites(self) -> tuple[tuple[int, Trial], ...]:
+        """(number trained in the niche, its most accurate trial) of every niche that has one, cheapest first."""
+        return tuple((self.niche_counts[niche], self._elites[niche]) for niche in sorted(self._elites))
+
+    @property
+    def num_refused(self) -> int:
+        """Proposals that were not even trained: invalid, duplicate or rejected."""
+        return sum(self.counts[state] for state in REFUSED)
+
+    @property
+    def num_trained(self) -> int:
+        """Candidates that went through the mini-phase, diverged ones included."""
+        return self.counts["trained"] + self.counts["failed"]

@@ -1,0 +1,87 @@
+"""Niches, the trial index, and where the next design starts from."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+from search_examples import BUDGET
+
+from nas.niches import find_emptiest, find_niche, split_niches
+from nas.pareto import find_front
+from nas.steering import pick_niche, rank_parents
+from nas.trial import Trial
+from nas.trial_index import TrialIndex
+
+NICHES = split_niches(BUDGET, 4)
+
+
+def trained(number: int, accuracy: float, macs: int, params: int = 1000) -> Trial:
+    costs = {"macs": macs, "params": params}
+    return Trial(number, "trained", "test", fingerprint=f"f{number}", costs=costs, validation_accuracy=accuracy)
+
+
+@given(st.integers(1, 12), st.integers(BUDGET.macs_min, BUDGET.macs_max))
+def test_every_legal_network_lies_in_exactly_one_niche(count: int, macs: int) -> None:
+    niches = split_niches(BUDGET, count)
+    assert len(niches) == count
+    assert sum(niche.macs_min <= macs <= niche.macs_max for niche in niches) == 1
+    index = find_niche(niches, macs)
+    assert index is not None
+    assert niches[index].narrow(BUDGET).macs_max <= BUDGET.macs_max
+
+
+def test_no_niches_no_steering() -> None:
+    assert split_niches(BUDGET, 0) == ()
+    assert pick_niche(TrialIndex([], ()), random.Random(0)) is None
+    assert find_niche(NICHES, BUDGET.macs_max + 1) is None
+
+
+def test_niches_are_equally_wide_in_log_macs() -> None:
+    open_below = split_niches(BUDGET.model_copy(update={"macs_min": 0}), 5)
+    assert open_below[0].macs_min == 0
+    ratios = [niche.macs_max / niche.macs_min for niche in (*NICHES, *open_below[1:])]
+    assert max(ratios[4:]) / min(ratios[4:]) < 1.01
+    assert max(ratios[:4]) / min(ratios[:4]) < 1.01
+
+
+def test_the_emptiest_niche_is_aimed_at() -> None:
+    assert find_emptiest(NICHES, {0: 2, 1: 1, 3: 1}) == [2]
+    index = TrialIndex([trained(number, 0.5, NICHES[0].macs_min) for number in range(1, 4)], NICHES)
+    assert {pick_niche(index, random.Random(seed)) for seed in range(40)} == set(NICHES[1:])
+
+
+def test_parents_of_empty_niches_are_preferred_to_those_of_full_ones() -> None:
+    crowd = [trained(number, 0.5 + number / 100, NICHES[0].macs_min, 500) for number in range(1, 11)]
+    lonely = trained(11, 0.1, NICHES[3].macs_max, 9000)  # dominated by all of them, but alone in its niche
+    index = TrialIndex([*crowd, lonely], NICHES)
+    assert lonely not in index.front
+    drawn = Counter(rank_parents(index, random.Random(seed), 1)[0].id for seed in range(400))
+    assert 120 < drawn["c011"] < 240  # a half of the draws goes to niches, 10 of 11 of those to the lonely one
+    assert drawn["c010"] == 400 - drawn["c011"]
+
+
+POINTS = st.lists(st.tuples(st.integers(0, 4), st.integers(1, 5), st.integers(1, 5)), max_size=30)
+
+
+@given(POINTS)
+def test_the_front_kept_up_to_date_is_the_front_of_all(points: list[tuple[int, int, int]]) -> None:
+    trials = [trained(number, a / 10, m * 100_000, p) for number, (a, m, p) in enumerate(points, start=1)]
+    index = TrialIndex(trials, NICHES)
+    assert index.front == find_front(trials)
+    assert index.most_accurate == max(trials, key=lambda t: (t.validation_accuracy, -t.number), default=None)
+    assert sum(index.niche_counts.values()) == len(trials)
+
+
+def test_a_trial_that_goes_on_is_counted_once() -> None:
+    index = TrialIndex([], NICHES)
+    index.put(Trial(1, "proposed", "test", fingerprint="f1"))
+    index.put(Trial(1, "rejected", "test", fingerprint="f1", reason="too large"))
+    index.put(Trial(2, "duplicate", "test", fingerprint="f1"))
+    assert (index.counts["proposed"], index.num_refused, len(index.all())) == (0, 2, 2)
+    first = index.first_with("f1")
+    assert first
+    assert first.id == "c001"
+    assert [trial.id for trial in index.recent_rejected] == ["c001"]
