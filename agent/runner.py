@@ -221,6 +221,7 @@ def drive_design(
         designs_whole=chat_model.designs_whole,
         takes_masks=chat_model.takes_masks,
         is_checked=chat_model.drive == "check",
+        context_tokens=chat_model.context_tokens,
     )
     data_name = config.data.spec.split(":", 1)[0]
     nodes = DesignNodes(designer, workspace, config.design, data_name, events)

@@ -25,11 +25,16 @@ _NUDGE = (
 _UNREADABLE = "A tool call could not be read: its arguments must be one short JSON object. Call it again."
 
 
-def is_round_over(state: DesignState, settings: DesignSettings) -> bool:
-    """Whether the designer has used up what it may spend on one candidate, or has nothing left to do."""
+def is_round_over(state: DesignState, settings: DesignSettings, context_tokens: int | None = None) -> bool:
+    """Whether the designer has used up what it may spend on one candidate, or has nothing left to do.
+
+    A conversation that fills four fifths of `context_tokens` ends too: the tools' answers need room.
+    """
     effort = state["effort"]
     return (
         effort["answers"] >= settings.max_answers
+        or effort["calls"] >= settings.max_calls
+        or (context_tokens is not None and effort["length"] > 0.8 * context_tokens)
         or effort["tokens"] >= settings.max_tokens
         or effort["seconds"] >= settings.max_seconds
         or effort["idle"] >= MAX_IDLE

@@ -174,7 +174,10 @@ class DesignNodes:
 
     def route_after_consult(self, state: DesignState) -> Literal["screen", "propose"]:
         """The conversation goes on until a candidate is chosen or the round is over."""
-        return "screen" if state["chosen"] or is_round_over(state, self.settings) else "propose"
+        return "screen" if state["chosen"] or self._is_round_over(state) else "propose"
+
+    def _is_round_over(self, state: DesignState) -> bool:
+        return is_round_over(state, self.settings, self.designer.context_tokens)
 
     def route_after_screen(self, state: DesignState) -> Literal["evaluate", "propose", "select"]:
         """Legal candidates are trained; else the designer goes on while proposals are left."""

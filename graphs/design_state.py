@@ -34,10 +34,12 @@ class DesignState(TypedDict):
 def no_effort(number: int) -> dict[str, Any]:
     """The effort for a candidate before the first answer; `number`: proposals before it.
 
-    answers and tokens are counted, seconds are those of the chat model; idle counts answers in a row without a call;
+    answers, tool calls and tokens are counted, seconds are those of the chat model; length: tokens of the conversation
+    with the last answer; idle counts answers in a row without a call;
     unreadable counts the calls of the last answer that nobody could read; told: messages that the trace holds already.
     """
-    return {"number": number, "answers": 0, "tokens": 0, "seconds": 0.0, "idle": 0, "unreadable": 0, "told": 0}
+    counted = ("answers", "calls", "tokens", "length", "idle", "unreadable", "told")
+    return {"number": number, "seconds": 0.0} | dict.fromkeys(counted, 0)
 
 
 def start_state() -> DesignState:

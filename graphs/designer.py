@@ -22,12 +22,14 @@ class Designer:
 
     `designs_whole`: every guided proposal is a whole design. `takes_masks`: it decodes under the masks that tools
     carry. `is_checked`: design.drive "auto" asks it questions with known answers; without, "auto" means guided.
+    `context_tokens`: the longest conversation it can read, where that is known.
     """
 
     chat_model: BaseChatModel
     designs_whole: bool = False
     takes_masks: bool = False
     is_checked: bool = False
+    context_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,9 @@ class Requests:
             "effort": {
                 **effort,
                 "answers": effort["answers"] + 1,
+                "calls": effort["calls"] + len(answer.calls),
                 "tokens": effort["tokens"] + answer.tokens,
+                "length": answer.tokens,
                 "seconds": round(effort["seconds"] + answer.seconds, 3),
                 "idle": 0 if answer.calls else effort["idle"] + 1,
                 "unreadable": answer.num_unreadable,

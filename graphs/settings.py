@@ -17,7 +17,8 @@ class DesignSettings(BaseModel):
     `drive`: "guided" forces the next tool and the model fills in its arguments; "autonomous" lets it call the tools it
     chooses; "auto" asks questions with known answers at the start and trusts a model that answers all of them. Guided,
     the model designs whole networks while fewer than `num_whole` candidates are trained, and edits known ones after
-    that. An autonomous model has `max_answers`, `max_tokens` (read and written) and `max_seconds` for each candidate.
+    that. An autonomous model has `max_answers`, `max_calls` (of tools), `max_tokens` (read and written) and
+    `max_seconds` for each candidate.
 
     `masked`: a model that takes masks is offered legal and new designs only. `num_niches` bins of MACs steer the search
     to where it has looked least (0: no steering); while masked, every `whole_every`-th proposal is a whole design in
@@ -34,6 +35,7 @@ class DesignSettings(BaseModel):
     masked: bool = True
     num_niches: int = Field(6, ge=0, le=64)
     max_answers: int = Field(16, ge=1)
+    max_calls: int = Field(32, ge=1)
     max_tokens: int = Field(60_000, ge=1)
     max_seconds: float = Field(900, gt=0)
     num_front_shown: int = Field(5, ge=1)

@@ -18,6 +18,8 @@ from graphs.conversation import clean_text, is_recordable, to_plain
 from nas.errors import ChatModelError
 from nas.events import Event, EventSink
 
+MAX_CALLS = 32  # tool calls that are taken of one answer
+
 State_contra = TypeVar("State_contra", contravariant=True)
 
 
@@ -112,11 +114,13 @@ def call_chat_model(chat_model: BaseChatModel, call: ChatCall, events: EventSink
         events(Event("llm_failed", {"error": str(error), "seconds": round(time.monotonic() - started, 3)}))
         raise
     seconds = round(time.monotonic() - started, 3)
-    usable = [made for made in answer.tool_calls if is_recordable(made["args"]) and is_recordable(made["name"])]
-    unusable = [made for made in (*answer.tool_calls, *answer.invalid_tool_calls) if made not in usable]
+    taken, invalid = answer.tool_calls[:MAX_CALLS], answer.invalid_tool_calls[:MAX_CALLS]
+    usable = [made for made in taken if is_recordable(made["args"]) and is_recordable(made["name"])]
+    unusable = [made for made in (*taken, *invalid) if made not in usable]
     answered = {
         "content": clean_text(answer.text),
         "tool_calls": [{"name": made["name"], "args": made["args"]} for made in usable],
+        "num_calls_left_out": len(answer.tool_calls) - len(taken),
         "invalid_tool_calls": [clean_text(repr(made)[:400]) for made in unusable],
         "usage": dict(answer.usage_metadata) if answer.usage_metadata else None,
         "metadata": {key: value for key, value in answer.response_metadata.items() if _is_plain(value)},

@@ -1,4 +1,4 @@
-"""Against narrow patterns: parents from the front and from under-filled niches, whole designs for the emptiest one."""
+"""Against narrow patterns: parents that were used least, from front and under-filled niches, and where to aim."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from nas.niches import Niche, find_emptiest
 from nas.trial import Trial
 from nas.trial_index import TrialIndex
 
-_FRONT_SHARE = 0.5  # of the parents; the others are the best of a niche, the likelier the emptier it is
+# of the parents, the likelier the fewer designs were made from them; the others are the best of a niche, the likelier
+# the emptier it is
+_FRONT_SHARE = 0.5
 
 
 def rank_parents(index: TrialIndex, rng: random.Random, count: int) -> list[Trial]:
@@ -19,7 +21,7 @@ def rank_parents(index: TrialIndex, rng: random.Random, count: int) -> list[Tria
         if len(ranked) == count or not front:
             break
         if not elites or rng.random() < _FRONT_SHARE:
-            drawn = rng.choice(front)
+            drawn = rng.choices(front, [1 / (1 + index.num_children[trial.id]) for trial in front])[0]
         else:
             drawn = rng.choices([trial for _, trial in elites], [1 / trained for trained, _ in elites])[0]
         ranked.setdefault(drawn.id, drawn)

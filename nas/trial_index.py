@@ -22,6 +22,7 @@ class TrialIndex:
         self.counts: Counter[TrialState] = Counter()  # trials in each state
         self.niche_counts: Counter[int] = Counter()  # trained trials in each niche
         self.front: tuple[Trial, ...] = ()
+        self.num_children: Counter[str] = Counter()  # proposals made from each candidate
         self.most_accurate: Trial | None = None  # also where it is not on the front
         self.recent_rejected: deque[Trial] = deque(maxlen=NUM_REJECTED)
         self.recent_trained: deque[Trial] = deque(maxlen=NUM_TRAINED)  # diverged ones included
@@ -36,6 +37,8 @@ class TrialIndex:
         earlier = self._trials.get(trial.id)
         if earlier is not None:
             self.counts[earlier.state] -= 1
+        elif trial.parent:
+            self.num_children[trial.parent] += 1
         self.counts[trial.state] += 1
         self._trials[trial.id] = trial
         if trial.fingerprint:

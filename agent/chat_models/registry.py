@@ -56,7 +56,8 @@ class OpenedChatModel:
 
     With `designs_whole` every proposal is a whole design, never an edit; with `takes_masks` the masks that tools carry
     narrow what it can write. `drive` is what design.drive = "auto" means for it: "check" finds out at the start what
-    the model is capable of, "guided" takes that as known.
+    the model is capable of, "guided" takes that as known. `context_tokens` is the longest conversation it can read,
+    where that is known.
     """
 
     model: BaseChatModel
@@ -64,6 +65,7 @@ class OpenedChatModel:
     designs_whole: bool = False
     takes_masks: bool = False
     drive: Drive = "guided"
+    context_tokens: int | None = None
 
 
 def open_chat_model(
@@ -121,7 +123,7 @@ def _load_local(
 
     engine = load_engine(source, device=settings.device, dtype=settings.dtype, hub=hub)
     model = LocalChatModel(engine=engine, settings=settings, model_name=name)
-    return OpenedChatModel(model, name, takes_masks=True, drive=drive)
+    return OpenedChatModel(model, name, takes_masks=True, drive=drive, context_tokens=engine.context_tokens)
 
 
 def _open_server(kind: str, model: str, settings: ChatModelSettings) -> OpenedChatModel:

@@ -10,6 +10,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from search_examples import BUDGET, make_stages
 
 from agent.chat_models.scripted import ScriptedChatModel
+from graphs.consultation import is_round_over
 from graphs.design import DesignNodes, build_design_graph, count_steps
 from graphs.design_state import start_state
 from graphs.designer import QUESTIONS, Designer
@@ -216,3 +217,21 @@ def test_baselines_and_scripts_are_guided_without_questions(open_workspace: Open
         Designer(ScriptedChatModel(answers=[])), open_workspace(), DesignSettings(), "digits", events.append
     )
     assert nodes.examine(start_state()) == {"drive": "guided"}
+
+
+def test_a_flood_of_calls_is_cut_and_ends_the_round(open_workspace: Open, events: list[Event]) -> None:
+    workspace = open_workspace()
+    flood = says(*[propose(out_channels=width) for width in (16, 24)], *[call("pareto_status")] * 500)
+    run(workspace, [flood], events, max_trials=1, max_calls=20)
+    assert states(workspace) == ["untrained", "trained"]
+    answered = next(event.data for event in events if event.kind == "llm_answered")
+    assert len(answered["tool_calls"]) == 32
+    assert answered["num_calls_left_out"] == 470
+
+
+def test_a_conversation_ends_before_it_outgrows_the_model(open_workspace: Open) -> None:
+    settings, state = DesignSettings(), start_state()
+    state["effort"]["length"] = 7000
+    assert is_round_over(state, settings, 8192)
+    assert not is_round_over(state, settings, 32_768)
+    assert not is_round_over(state, settings)

@@ -85,3 +85,11 @@ def test_a_trial_that_goes_on_is_counted_once() -> None:
     assert first
     assert first.id == "c001"
     assert [trial.id for trial in index.recent_rejected] == ["c001"]
+
+
+def test_members_of_the_front_that_were_edited_less_are_preferred() -> None:
+    members = [trained(1, 0.9, 500_000, 1000), trained(2, 0.8, 400_000, 900)]
+    children = [Trial(number, "rejected", "test", parent="c001") for number in range(3, 12)]
+    index = TrialIndex([*members, *children], ())
+    drawn = Counter(rank_parents(index, random.Random(seed), 1)[0].id for seed in range(300))
+    assert drawn["c002"] > 5 * drawn["c001"] > 0
