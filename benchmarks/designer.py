@@ -29,12 +29,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.costs import PAPER, describe_machine, write
-from benchmarks.searches import MaskedSampler, Setting, interval, measure_diversity, run_search
+from benchmarks.searches import MaskedSampler, Setting, interval, measure_diversity, run_search, same_everywhere
 from nas.architecture import Task
 from nas.cost import Budget, sample_feasible
 from nas.pareto import measure_hypervolume
 from nas.space import SearchSpace
-from nas.training import DistillRecipe, Recipe, TeacherSettings, TrainingSettings
 from nas.trial import Trial
 
 CIFAR = Setting(PAPER.space, PAPER.task, PAPER.budget, "stm32h743")
@@ -90,16 +89,6 @@ def build_designers() -> Callable[[Entry, int], Any]:
     return build
 
 
-def training_settings() -> TrainingSettings:
-    small = {"image_size": 8, "patch_size": 4, "embed_dim": 16, "depth": 1, "num_heads": 2}
-    return TrainingSettings(
-        mini=Recipe.model_validate(MINI),
-        full=Recipe.model_validate(MINI),
-        distill=DistillRecipe.model_validate(MINI),
-        teacher=TeacherSettings.model_validate(MINI | small),
-    )
-
-
 def compare_priced(
     build: Callable[[Entry, int], Any], entry: Entry, seeds: range, proposals: int, folder: Path, *, whole: bool
 ) -> dict[str, Any]:
@@ -117,7 +106,7 @@ def compare_priced(
         )
         designer = build(replace(entry, designs_whole=True) if whole else entry, seed)
         workspace, recorder = run_search(
-            folder, CIFAR, designer, settings, seed, training=training_settings(), trained=False, start=start
+            folder, CIFAR, designer, settings, seed, training=same_everywhere(MINI), trained=False, start=start
         )
         made = [trial for trial in workspace.trials if trial.number > first]
         accepted = [trial for trial in made if trial.state == "trained"]
@@ -151,7 +140,7 @@ def compare_trained(
     seconds: list[float] = []
     for seed in seeds:
         workspace, recorder = run_search(
-            folder, DIGITS, build(entry, seed), settings, seed, training=training_settings(), trained=True
+            folder, DIGITS, build(entry, seed), settings, seed, training=same_everywhere(MINI), trained=True
         )
         done = [trial for trial in workspace.trials if trial.state in ("trained", "failed")]
         volumes.append(volume(done))

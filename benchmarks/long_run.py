@@ -23,17 +23,18 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.costs import describe_machine, write
+from benchmarks.searches import same_everywhere
 from nas.architecture import Architecture, Task
 from nas.board import find_board
 from nas.cost import Budget, sample_feasible
 from nas.events import Event
 from nas.space import SearchSpace
 from nas.store import RunStore
-from nas.training import DistillRecipe, Recipe, TeacherSettings, TrainingSettings
 from nas.workspace import Workspace
 
 SPACE, TASK = SearchSpace(num_stages=3), Task(16, 16, 1, 10)
 BUDGET = Budget(macs_min=50_000, macs_max=1_000_000, peak_sram_bytes=65_536, flash_bytes=524_288)
+ONE_EPOCH = {"epochs": 1, "learning_rate": 0.1, "schedule": "cosine", "batch_size": 128}
 WINDOW = 7  # iterations whose median stands for one
 
 
@@ -45,17 +46,6 @@ def draw_designs(count: int, seed: int) -> list[Architecture]:
         architecture = sample_feasible(SPACE, TASK, BUDGET, rng)
         found.setdefault(architecture.fingerprint(TASK.stem_channels), architecture)
     return list(found.values())
-
-
-def one_short_epoch() -> TrainingSettings:
-    recipe = {"epochs": 1, "learning_rate": 0.1, "schedule": "cosine", "batch_size": 128}
-    small = {"image_size": 8, "patch_size": 4, "embed_dim": 16, "depth": 1, "num_heads": 2}
-    return TrainingSettings(
-        mini=Recipe.model_validate(recipe),
-        full=Recipe.model_validate(recipe),
-        distill=DistillRecipe.model_validate(recipe),
-        teacher=TeacherSettings.model_validate(recipe | small),
-    )
 
 
 class Meter:
@@ -110,7 +100,7 @@ def search(folder: Path, num_trials: int, seed: int) -> dict[str, Any]:
         task=TASK,
         budget=BUDGET,
         board=find_board("nrf52840"),
-        training=one_short_epoch(),
+        training=same_everywhere(ONE_EPOCH),
         data=load_dataset("digits", validation_fraction=0.2, seed=0, train_limit=256),
         seed=seed,
         events=meter,

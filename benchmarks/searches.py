@@ -37,7 +37,7 @@ from nas.niches import find_niche, split_niches
 from nas.pareto import find_front
 from nas.space import STAGE_FIELDS, Edit, SearchSpace
 from nas.store import RunStore
-from nas.training import TrainingSettings
+from nas.training import DistillRecipe, Recipe, TeacherSettings, TrainingSettings
 from nas.trial import Trial
 from nas.workspace import Workspace
 
@@ -107,6 +107,17 @@ class MaskedSampler(SchemaSampler):
         arguments = draw_edits(mask, rng) if isinstance(mask, EditMask) else draw_design(mask, rng)
         call = tool_call(name=name, args=arguments, id=f"call_{seed}")
         return ChatResult(generations=[ChatGeneration(message=AIMessage(content="", tool_calls=[call]))])
+
+
+def same_everywhere(recipe: Mapping[str, Any]) -> TrainingSettings:
+    """Training settings for searches that end before the delivery: one recipe for all phases, a tiny teacher."""
+    tiny = {"image_size": 8, "patch_size": 4, "embed_dim": 16, "depth": 1, "num_heads": 2}
+    return TrainingSettings(
+        mini=Recipe.model_validate(recipe),
+        full=Recipe.model_validate(recipe),
+        distill=DistillRecipe.model_validate(recipe),
+        teacher=TeacherSettings.model_validate({**recipe, **tiny}),
+    )
 
 
 def draw_edits(mask: EditMask, rng: random.Random) -> dict[str, Any]:

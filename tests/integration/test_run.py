@@ -197,9 +197,11 @@ def test_the_embedded_language_model_designs_a_network_that_is_delivered(tmp_pat
     assert result.returncode == 0, result.stderr
     document = json.loads(result.stdout)
     trials = read_lines(tmp_path / "runs" / "one" / "trials.jsonl")
-    assert all(trial["state"] != "invalid" for trial in trials)  # the grammar leaves no room for it
+    assert {trial["state"] for trial in trials} == {"trained"}  # grammar and masks leave no room for anything else
     trace = read_lines(tmp_path / "runs" / "one" / "trace.jsonl")
     answers = [record for record in trace if record["kind"] == "llm_answered"]
     assert len(answers) == len(trials)
     assert all(record["data"]["usage"]["output_tokens"] > 0 for record in answers)
+    assert document["llm"]["answers"] == len(answers)
+    assert document["llm"]["output_tokens"] > 0
     assert document["deliveries"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from nas.masks import complete_items
 
 
 def forbid_repeats(parameters: Mapping[str, Any], written: str) -> dict[str, Any]:
@@ -16,7 +17,7 @@ def forbid_repeats(parameters: Mapping[str, Any], written: str) -> dict[str, Any
     """
     properties = dict(parameters.get("properties", {}))
     for name, schema in properties.items():
-        items = _complete_items(written, name) if _lists_variants(schema) else []
+        items = complete_items(written, name)[0] if _lists_variants(schema) else []
         if not items:
             continue
         rest = [variant for variant in schema["items"]["anyOf"] if not any(_describes(variant, item) for item in items)]
@@ -30,25 +31,6 @@ def _lists_variants(schema: Mapping[str, Any]) -> bool:
     items = schema.get("items")
     variants: Sequence[Any] = items.get("anyOf", ()) if isinstance(items, dict) and "prefixItems" not in schema else ()
     return bool(variants) and all("properties" in variant for variant in variants)
-
-
-def _complete_items(written: str, name: str) -> list[Any]:
-    """The objects already complete in the array `name` of the JSON text that begins with `written`."""
-    mark = f"{json.dumps(name)}:["
-    start = written.find(mark)
-    items: list[Any] = []
-    if start < 0:
-        return items
-    rest = written[start + len(mark) :]
-    decoder = json.JSONDecoder()
-    while rest.startswith("{"):
-        try:
-            item, end = decoder.raw_decode(rest)
-        except ValueError:  # the last one is still being written
-            break
-        items.append(item)
-        rest = rest[end:].removeprefix(",")
-    return items
 
 
 def _describes(variant: Mapping[str, Any], item: Mapping[str, Any]) -> bool:
