@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.config import RunConfig
 from agent.places import cache_folder
+from nas.errors import SettingError
 from nas.events import Event, EventSink
 from nas.store import RunStore
 from nas.workspace import Workspace
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from agent.chat_models.registry import OpenedChatModel
     from nas.datasets import Dataset
 
-VERSIONED = ("kilosmith", "langgraph", "langchain-core", "transformers", "torch", "timm", "tensorflow", "tflite-micro")
+VERSIONED = (
+    *("kilosmith", "langgraph", "langchain-core", "langchain-openai", "transformers", "llguidance"),
+    *("torch", "timm", "tensorflow", "tflite-micro"),
+)
 
 Ask = Callable[[Mapping[str, Any]], list[str]]
 
@@ -97,6 +101,9 @@ def prepare(config: RunConfig, show: EventSink) -> Resources:
     tell("opening", config.llm.spec)
     report = partial(tell, "chat model")
     chat_model = open_chat_model(config.llm.spec, config.llm, cache=cache_folder(), report=report)
+    if config.design.drive == "autonomous" and chat_model.only_guided:
+        rule = "design.drive autonomous needs a chat model that chooses tools"
+        raise SettingError(f"{rule}; {chat_model.name} is a baseline: choose guided or another --llm")
     return Resources(data, chat_model)
 
 

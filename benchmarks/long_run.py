@@ -1,12 +1,14 @@
-"""Measures whether a search grows slower or fatter: a scripted run of many trained candidates.
+"""Measures whether a search grows slower or fatter: runs of many trained candidates.
 
     python -m benchmarks.long_run [--trials 300] [--seed 0]
 
-Every candidate is a different legal network, designed by a recorded answer, priced, trained for real (one short epoch
-on 16x16 digits) and added to the front; nodes, checkpoints and trace are the application's. For windows of iterations
-around the 10th and the last it reports, each a median: milliseconds outside training, characters of the prompt, bytes
-of the state, bytes of trace.jsonl; and over the whole run bytes of checkpoints.sqlite. Prints a table and writes
-benchmarks/results/long_run.json.
+Every candidate is a different legal network, priced, trained for real (one short epoch on 16x16 digits) and added to
+the front; nodes, checkpoints and trace are the application's. Three runs: `scripted`, where recorded answers design
+whole networks; `masked`, where uniform draws under the masks edit parents and now and then design whole ones;
+`autonomous`, where each candidate takes three recorded answers: an illegal proposal beside a legal one, a question, and
+the training. For windows of iterations around the 10th and the last it reports, each a median: milliseconds outside
+training, characters of the prompt, bytes of the state, bytes of trace.jsonl; and over the whole run bytes of
+checkpoints.sqlite. Prints a table and writes benchmarks/results/long_run.json.
 """
 
 from __future__ import annotations
@@ -22,11 +24,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from agent.chat_models.scripted import ScriptedChatModel
 from benchmarks.costs import describe_machine, write
-from benchmarks.searches import same_everywhere
+from benchmarks.searches import MaskedSampler, same_everywhere
+from graphs.checkpoints import PrunedSqliteSaver
+from graphs.design import DesignNodes, build_design_graph, count_steps
+from graphs.design_state import start_state
+from graphs.designer import Designer
+from graphs.settings import DesignSettings
 from nas.architecture import Architecture, Task
 from nas.board import find_board
 from nas.cost import Budget, sample_feasible
+from nas.datasets import load_dataset
 from nas.events import Event
 from nas.space import SearchSpace
 from nas.store import RunStore
@@ -35,7 +44,8 @@ from nas.workspace import Workspace
 SPACE, TASK = SearchSpace(num_stages=3), Task(16, 16, 1, 10)
 BUDGET = Budget(macs_min=50_000, macs_max=1_000_000, peak_sram_bytes=65_536, flash_bytes=524_288)
 ONE_EPOCH = {"epochs": 1, "learning_rate": 0.1, "schedule": "cosine", "batch_size": 128}
-WINDOW = 7  # iterations whose median stands for one
+KINDS = ("scripted", "masked", "autonomous")
+WINDOW = 15  # iterations whose median stands for one
 
 
 def draw_designs(count: int, seed: int) -> list[Architecture]:
@@ -61,15 +71,15 @@ class Meter:
 
     def __call__(self, event: Event) -> None:
         self._store.append_event(event, datetime.now(UTC).isoformat(timespec="milliseconds"))
-        if event.kind == "llm_requested":
+        if event.kind == "llm_requested" and event.data["num_told"] == 0:
             self._prompt = sum(len(message["content"]) for message in event.data["messages"])
         if event.kind == "tool_answered" and event.data["tool"] == "mini_train":
             self._trained += event.data["seconds"]
-        if event.kind == "node_started" and event.data["node"] == "propose":
+        if event.kind == "node_finished" and event.data["node"] == "reflect":
             self._close()
 
     def _close(self) -> None:
-        """A new iteration begins: what lies between the last beginning and this one belongs to the last."""
+        """A candidate is done: what lies between the last one's end and this belongs to it."""
         now, trace = time.perf_counter(), self._store.folder / "trace.jsonl"
         size = trace.stat().st_size
         self.rows.append(
@@ -82,17 +92,38 @@ class Meter:
         self._begun, self._trained, self._trace_bytes = now, 0.0, size
 
 
-def search(folder: Path, num_trials: int, seed: int) -> dict[str, Any]:
-    """Run the search and measure it."""
-    from agent.chat_models.scripted import ScriptedChatModel
-    from graphs.checkpoints import PrunedSqliteSaver
-    from graphs.design import DesignNodes, build_design_graph, count_steps
-    from graphs.design_state import start_state
-    from graphs.designer import Designer
-    from graphs.settings import DesignSettings
-    from nas.datasets import load_dataset
+def write_script(kind: str, num_trials: int, seed: int) -> list[dict[str, Any]]:
+    """The recorded answers of a run."""
+    designs = draw_designs(num_trials, seed)
+    if kind == "scripted":
+        return [answer(("propose_architecture", design.to_dict())) for design in designs]
+    answers = []
+    for place, design in enumerate(designs):
+        # twelve wide blocks before any stride: over the MACs' limit, a little different each time
+        stages = design.to_dict()["stages"]
+        wide = [{**stages[0], "out_channels": 160, "num_blocks": 6, "stride": 1, "kernel_size": 7}, *stages[1:]]
+        legal = f"c{2 * place + 2:03d}"
+        answers += [
+            answer(("propose_architecture", {"stages": wide}), ("propose_architecture", design.to_dict())),
+            answer(("estimate_peak_sram", {"candidate_id": legal}), ("pareto_status", {})),
+            answer(("mini_train", {"candidate_id": legal})),
+        ]
+    return answers
 
-    store = RunStore.create(folder, "long", {})
+
+def answer(*calls: tuple[str, dict[str, Any]]) -> dict[str, Any]:
+    return {"tool_calls": [{"name": name, "args": arguments} for name, arguments in calls]}
+
+
+def build_designer(kind: str, num_trials: int, seed: int) -> Designer:
+    if kind == "masked":
+        return Designer(MaskedSampler(seed=seed, model_name="masked"), takes_masks=True)
+    return Designer(ScriptedChatModel(answers=write_script(kind, num_trials, seed)))
+
+
+def search(folder: Path, kind: str, num_trials: int, seed: int) -> dict[str, Any]:
+    """Run the search and measure it."""
+    store = RunStore.create(folder, kind, {})
     meter = Meter(store)
     workspace = Workspace(
         store=store,
@@ -106,12 +137,13 @@ def search(folder: Path, num_trials: int, seed: int) -> dict[str, Any]:
         events=meter,
         num_niches=6,
     )
-    calls = [
-        {"tool_calls": [{"name": "propose_architecture", "args": design.to_dict()}]}
-        for design in draw_designs(num_trials, seed)
-    ]
-    settings = DesignSettings(max_trials=num_trials, max_proposals=num_trials, num_whole=num_trials)
-    nodes = DesignNodes(Designer(ScriptedChatModel(answers=calls)), workspace, settings, "digits", meter)
+    settings = DesignSettings(
+        max_trials=num_trials,
+        max_proposals=3 * num_trials,
+        num_whole=num_trials if kind == "scripted" else 2,
+        drive="autonomous" if kind == "autonomous" else "guided",
+    )
+    nodes = DesignNodes(build_designer(kind, num_trials, seed), workspace, settings, "digits", meter)
     connection = sqlite3.connect(store.checkpoints_path, check_same_thread=False)
     graph = build_design_graph(nodes, PrunedSqliteSaver(connection))
     config: Any = {"configurable": {"thread_id": "design"}, "recursion_limit": count_steps(settings)}
@@ -120,16 +152,16 @@ def search(folder: Path, num_trials: int, seed: int) -> dict[str, Any]:
         if update["num_trained"] > len(state_bytes):
             state_bytes.append(len(json.dumps(update)))
     connection.close()
-    rows = meter.rows[1:]  # the first has no iteration before it; the last iteration's end is the run's
     size = store.checkpoints_path.stat().st_size
     return {
         "iterations": num_trials,
+        "states": dict(workspace.index.counts),
         "front": len(workspace.index.front),
-        "near_10": summarize(rows, state_bytes, 10),
-        f"near_{num_trials}": summarize(rows, state_bytes, num_trials - WINDOW // 2 - 1),
+        "near_10": summarize(meter.rows, state_bytes, 10),
+        f"near_{num_trials}": summarize(meter.rows, state_bytes, num_trials - WINDOW // 2),
         "checkpoint_bytes": size,
         "checkpoint_bytes_per_iteration": round(size / num_trials),
-        "trace_bytes_per_iteration": round(statistics.mean(row["trace_bytes"] for row in rows)),
+        "trace_bytes_per_iteration": round(statistics.mean(row["trace_bytes"] for row in meter.rows)),
     }
 
 
@@ -149,7 +181,7 @@ def main() -> None:
 
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        found = search(Path(folder), arguments.trials, arguments.seed)
+        found = {kind: search(Path(folder), kind, arguments.trials, arguments.seed) for kind in KINDS}
     head = {"date": time.strftime("%Y-%m-%d"), "machine": describe_machine(), "seed": arguments.seed}
     write("long_run.json", head | found)
 

@@ -10,6 +10,8 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
 MAX_TEXT = 4_000  # characters kept of one answer, and of one call's arguments
+NO_TEXT = "(no answer)"  # some servers refuse an assistant's turn without any content
+MAX_DEPTH = 16  # of arguments: what reads and writes the records walks them recursively
 
 PlainMessage = dict[str, Any]
 
@@ -52,16 +54,17 @@ def clean_text(text: str) -> str:
 
 
 def is_recordable(value: object) -> bool:
-    """Whether arguments a chat model wrote survive the records: finite 64-bit numbers, Unicode text, not too long."""
-    return _is_plain(value) and len(json.dumps(value)) <= MAX_TEXT
+    """Whether arguments a chat model wrote survive the records: finite 64-bit numbers, Unicode, short and shallow."""
+    return _is_plain(value, MAX_DEPTH) and len(json.dumps(value)) <= MAX_TEXT
 
 
-def _is_plain(value: object) -> bool:
+def _is_plain(value: object, depth: int) -> bool:
     match value:
         case dict():
-            return all(isinstance(key, str) and _is_plain(key) and _is_plain(item) for key, item in value.items())
+            are_keys = all(isinstance(key, str) and _is_plain(key, 0) for key in value)
+            return depth > 0 and are_keys and all(_is_plain(item, depth - 1) for item in value.values())
         case list():
-            return all(map(_is_plain, value))
+            return depth > 0 and all(_is_plain(item, depth - 1) for item in value)
         case str():
             return not any("\ud800" <= character <= "\udfff" for character in value)
         case float():

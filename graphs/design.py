@@ -17,7 +17,7 @@ from langgraph.graph.state import CompiledStateGraph
 from graphs.consultation import Consultation, is_round_over
 from graphs.design_state import DesignState, no_effort
 from graphs.designer import QUESTIONS, Designer, choose_drive, count_right_answers
-from graphs.proposals import judge_proposal, take_proposal
+from graphs.proposals import judge_proposal, phrase_rejection, take_proposal
 from graphs.requests import Requests
 from graphs.settings import DesignSettings
 from graphs.tracing import call_tool, trace_node
@@ -135,7 +135,7 @@ class DesignNodes:
         }
 
     def _add_rejections(self, state: DesignState, refused: list[Trial]) -> list[str]:
-        told = [*state["rejections"], *(f"{trial.id} ({trial.state}): {trial.reason}" for trial in refused)]
+        told = [*state["rejections"], *(phrase_rejection(trial) for trial in refused)]
         return told[-self.settings.num_rejections_shown :] if self.settings.num_rejections_shown else []
 
     def evaluate(self, state: DesignState) -> dict[str, Any]:

@@ -16,8 +16,6 @@ from nas.workspace import Workspace
 from prompts import render
 from tools.pareto_status import summarize_member
 
-MAX_REJECTION = 700  # characters of one rejection: the limit, its cause and the cheapest edits fit
-
 
 def write_prompt(
     workspace: Workspace,
@@ -47,13 +45,14 @@ def write_prompt(
         autonomous=autonomous,
         limits=settings,
         num_trained=index.num_trained,
-        num_refused=index.num_refused,
+        num_rejected=index.counts["rejected"] + index.counts["invalid"],
+        num_duplicates=index.counts["duplicate"],
         front=[summarize_member(member) for member in index.front[: settings.num_front_shown]],
         num_front=len(index.front),
         trends=trends,
         latest=[{"id": trial.id, "outcome": _phrase_outcome(trial, workspace)} for trial in index.recent_trained],
         suggestions=suggest(trends, tuple(index.recent_rejected), workspace.budget, niche),
-        rejections=[rejection[:MAX_REJECTION] for rejection in rejections],
+        rejections=rejections,
         parent=_describe_parent(parent),
     )
     return [SystemMessage(render("role")), HumanMessage(text)]

@@ -35,11 +35,11 @@ def no_effort(number: int) -> dict[str, Any]:
     """The effort for a candidate before the first answer; `number`: proposals before it.
 
     answers, tool calls and tokens are counted, seconds are those of the chat model; length: tokens of the conversation
-    with the last answer; idle counts answers in a row without a call;
+    with the last answer; full: it grew longer than the model can read; idle counts answers in a row without a call;
     unreadable counts the calls of the last answer that nobody could read; told: messages that the trace holds already.
     """
     counted = ("answers", "calls", "tokens", "length", "idle", "unreadable", "told")
-    return {"number": number, "seconds": 0.0} | dict.fromkeys(counted, 0)
+    return {"number": number, "seconds": 0.0, "full": False} | dict.fromkeys(counted, 0)
 
 
 def start_state() -> DesignState:

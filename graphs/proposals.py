@@ -14,6 +14,7 @@ from nas.workspace import Workspace
 from tools import build_estimate_macs, build_estimate_peak_sram
 
 KIB = 1024
+MAX_REJECTION = 700  # characters of one rejection: the limit, its cause and the cheapest edits fit
 
 
 def take_proposal(workspace: Workspace, tool: BaseTool, arguments: Mapping[str, Any], events: EventSink) -> Trial:
@@ -39,6 +40,11 @@ def judge_proposal(workspace: Workspace, trial: Trial, events: EventSink) -> Tri
     judged = {"candidate": trial.id, "state": trial.state, "reason": trial.reason, "violations": violations}
     events(Event("judged", judged | figures))
     return trial
+
+
+def phrase_rejection(trial: Trial) -> str:
+    """What later prompts tell of a refused proposal."""
+    return f"{trial.id} ({trial.state}): {trial.reason}"[:MAX_REJECTION]
 
 
 def phrase_verdict(trial: Trial) -> str:

@@ -10,12 +10,13 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 from langchain_core.tools import BaseTool
 
-from graphs.conversation import from_plain, to_plain
+from graphs.conversation import NO_TEXT, from_plain, to_plain
 from graphs.design_prompt import write_prompt
 from graphs.design_state import DesignState
 from graphs.designer import Designer
 from graphs.settings import DesignSettings
 from graphs.tracing import ChatAnswer, ChatCall, call_chat_model, derive_seed
+from nas.errors import ConversationTooLongError
 from nas.events import EventSink
 from nas.trial import Trial
 from nas.workspace import Workspace
@@ -59,8 +60,15 @@ class Requests:
             messages = from_plain(state["dialogue"])
         else:
             messages = self._write_prompt(state, state["number"] + 1, autonomous=True)
-        answer = self._call(state, messages, list(self.toolbox.values()), "auto", num_told=effort["told"])
-        dialogue = [to_plain(message) for message in (*messages, answer.message)]
+        try:
+            answer = self._call(state, messages, list(self.toolbox.values()), "auto", num_told=effort["told"])
+        except ConversationTooLongError:
+            if not state["dialogue"]:
+                raise  # the task alone is too long: no shorter conversation will help
+            return {"calls": [], "effort": {**effort, "full": True}, "candidates": []}
+        known = [call for call in answer.calls if call["name"] in self.toolbox]
+        said = {"role": "ai", "content": answer.message.text or ("" if known else NO_TEXT)}
+        dialogue = [*map(to_plain, messages), said | ({"tool_calls": known} if known else {})]
         return {
             "num_answers": state["num_answers"] + 1,
             "calls": answer.calls,
@@ -84,11 +92,11 @@ class Requests:
         workspace = self.workspace
         masked = self.settings.masked and self.designer.takes_masks
         if not self._wants_whole(state, number, masked):
-            for parent in workspace.rank_parents(number):
-                edit_mask = workspace.mask_edits(parent) if masked else None
+            for parent in workspace.steering.rank_parents(number):
+                edit_mask = workspace.steering.mask_edits(parent) if masked else None
                 if edit_mask is not None or not masked:
                     return parent, build_edit_architecture(workspace, parent, edit_mask)
-        design_mask = workspace.mask_design(number, workspace.pick_niche(number)) if masked else None
+        design_mask = workspace.steering.mask_design(number) if masked else None
         return None, build_propose_architecture(workspace, design_mask)
 
     def _wants_whole(self, state: DesignState, number: int, masked: bool) -> bool:
@@ -106,7 +114,7 @@ class Requests:
             self.data_name,
             rejections=state["rejections"],
             parent=parent,
-            niche=self.workspace.pick_niche(number),
+            niche=self.workspace.steering.pick_niche(number),
             autonomous=autonomous,
         )
 

@@ -20,6 +20,8 @@ from nas.events import Event, EventSink
 
 MAX_CALLS = 32  # tool calls that are taken of one answer
 
+_TOLD_ELSEWHERE = ("dialogue",)  # its messages stand in the requests, each once
+
 State_contra = TypeVar("State_contra", contravariant=True)
 
 
@@ -89,7 +91,8 @@ def trace_node(graph: str, node: Node[State_contra], events: EventSink) -> Node[
             events(Event("node_waiting", {"graph": graph, "node": name}))
             raise
         seconds = round(time.monotonic() - started, 3)
-        events(Event("node_finished", {"graph": graph, "node": name, "update": update, "seconds": seconds}))
+        kept = {key: value for key, value in update.items() if key not in _TOLD_ELSEWHERE}
+        events(Event("node_finished", {"graph": graph, "node": name, "update": kept, "seconds": seconds}))
         return update
 
     return traced
@@ -123,7 +126,7 @@ def call_chat_model(chat_model: BaseChatModel, call: ChatCall, events: EventSink
         "num_calls_left_out": len(answer.tool_calls) - len(taken),
         "invalid_tool_calls": [clean_text(repr(made)[:400]) for made in unusable],
         "usage": dict(answer.usage_metadata) if answer.usage_metadata else None,
-        "metadata": {key: value for key, value in answer.response_metadata.items() if _is_plain(value)},
+        "metadata": {key: _shorten(value) for key, value in answer.response_metadata.items() if _is_plain(value)},
         "seconds": seconds,
     }
     events(Event("llm_answered", answered))
@@ -147,6 +150,12 @@ def call_tool(tool: BaseTool, arguments: Mapping[str, Any], events: EventSink) -
     }
     events(Event("tool_answered", data))
     return message
+
+
+def _shorten(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean_text(value)
+    return [clean_text(item) for item in value[:MAX_CALLS]] if isinstance(value, list) else value
 
 
 def _is_plain(value: object) -> bool:

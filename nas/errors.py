@@ -21,5 +21,9 @@ class ChatModelError(KilosmithError):
     """The chat model could not be had, could not be reached or kept failing (exit code 4)."""
 
 
+class ConversationTooLongError(ChatModelError):
+    """A conversation does not fit the chat model's context: the same request would fail again."""
+
+
 class CheckError(KilosmithError):
     """A verification failed: a tampered file, an export that does not fit or does not verify (exit code 5)."""

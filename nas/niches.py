@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from nas.cost import Budget
@@ -27,13 +26,14 @@ class Niche:
 
 
 def split_niches(budget: Budget, count: int) -> tuple[Niche, ...]:
-    """`count` niches of equal width in log MACs that cover the budget's range, cheapest first; none for count 0."""
+    """`count` niches of equal width in log MACs that cover the budget's range, cheapest first; fewer if it is small."""
     if count == 0:
         return ()
     low, high = budget.macs_min or max(1, budget.macs_max // _SPAN), budget.macs_max
     bounds = [round(low * (high / low) ** (index / count)) for index in range(count + 1)]
     bounds[0] = budget.macs_min
-    return tuple(Niche(start + (index > 0), end) for index, (start, end) in enumerate(itertools.pairwise(bounds)))
+    firsts = [bounds[0], *(bound + 1 for bound in bounds[1:-1])]
+    return tuple(Niche(first, last) for first, last in zip(firsts, bounds[1:], strict=True) if first <= last)
 
 
 def find_niche(niches: Sequence[Niche], macs: int) -> int | None:
@@ -41,7 +41,7 @@ def find_niche(niches: Sequence[Niche], macs: int) -> int | None:
     return next((index for index, niche in enumerate(niches) if niche.macs_min <= macs <= niche.macs_max), None)
 
 
-def find_emptiest(niches: Sequence[Niche], counts: Mapping[int, int]) -> list[int]:
-    """The indices of the niches with the fewest trained networks, cheapest first."""
-    fewest = min((counts.get(index, 0) for index in range(len(niches))), default=0)
-    return [index for index in range(len(niches)) if counts.get(index, 0) == fewest]
+def find_emptiest(candidates: Collection[int], counts: Mapping[int, int]) -> list[int]:
+    """Those of the `candidates`, indices of niches, that hold the fewest trained networks."""
+    fewest = min((counts.get(index, 0) for index in candidates), default=0)
+    return [index for index in candidates if counts.get(index, 0) == fewest]

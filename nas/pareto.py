@@ -63,12 +63,13 @@ class Trends:
     field_values: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
 
 
-def find_trends(front: Sequence[Trial]) -> Trends | None:
-    """Trends over the front, or None while it is empty."""
+def find_trends(front: Sequence[Trial], stem_channels: int) -> Trends | None:
+    """Trends over the front, or None while it is empty; values without effect (see `canonical`) are not counted."""
     if not front:
         return None
     accuracies = [_objectives(trial)[0] for trial in front]
-    stages = [stage for trial in front if trial.architecture for stage in trial.architecture.stages]
+    forms = [trial.architecture.canonical(stem_channels) for trial in front if trial.architecture]
+    stages = [stage for form in forms for stage in form.stages]
     values = []
     for field in STAGE_FIELDS:
         counts = Counter(spell_choice(getattr(stage, field)) for stage in stages if getattr(stage, field) is not None)

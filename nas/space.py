@@ -26,6 +26,10 @@ STAGE_FIELDS = (
 )
 
 
+_SHOWN_VIOLATIONS = 8  # an error is one line, whatever was given
+_SHOWN_CHARACTERS = 80
+
+
 @dataclass(frozen=True, slots=True)
 class SchemaViolation:
     """A value outside the space: where it stands, what it is and what is allowed. `stage` 0 is the whole file."""
@@ -37,14 +41,17 @@ class SchemaViolation:
 
     def __str__(self) -> str:
         place = f"stage {self.stage}: " if self.stage else ""
-        return f"{place}{self.field} {self.rule}; got {self.value!r}"
+        got = repr(self.value)
+        return f"{place}{self.field[:_SHOWN_CHARACTERS]} {self.rule}; got {got[:_SHOWN_CHARACTERS]}"
 
 
 class SchemaError(ProposalError):
     """An architecture outside the search space; `violations` name every wrong field."""
 
     def __init__(self, violations: Sequence[SchemaViolation]) -> None:
-        super().__init__("; ".join(str(violation) for violation in violations))
+        more = len(violations) - _SHOWN_VIOLATIONS
+        rest = [f"and {more} more"] if more > 0 else []
+        super().__init__("; ".join([*map(str, violations[:_SHOWN_VIOLATIONS]), *rest]))
         self.violations = tuple(violations)
 
 
@@ -160,24 +167,25 @@ class SearchSpace:
             raise SchemaError([SchemaViolation(stage, "field", field, "must be edited at most once")])
         stages = list(architecture.stages)
         for edit in edits:
-            place = self._checked(edit, len(stages)) - 1
-            stages[place] = replace(stages[place], **{edit.field: edit.value})  # type: ignore[arg-type]
+            value = self._checked(edit, len(stages))
+            stages[edit.stage - 1] = replace(stages[edit.stage - 1], **{edit.field: value})  # type: ignore[arg-type]
         return Architecture(tuple(self._settle_expansion(stage) for stage in stages))
 
     def with_fields(self, stage: Stage, fields: Mapping[str, Choice]) -> Stage:
         """The stage with some fields set to values of the space; a missing expansion becomes the smallest."""
         return self._settle_expansion(replace(stage, **fields)) if fields else stage  # type: ignore[arg-type]
 
-    def _checked(self, edit: Edit, num_stages: int) -> int:
-        """The edit's stage number; raises SchemaError when stage, field or value lies outside the space."""
+    def _checked(self, edit: Edit, num_stages: int) -> Choice:
+        """The space's own spelling of the edit's value (0, not -0.0); raises SchemaError when it lies outside."""
         if not 1 <= edit.stage <= num_stages:
             raise SchemaError([SchemaViolation(0, "stage", edit.stage, f"must be 1 to {num_stages}")])
         if edit.field not in STAGE_FIELDS:
             raise SchemaError([SchemaViolation(edit.stage, "field", edit.field, _one_of(STAGE_FIELDS))])
         allowed = self.choices(edit.field)
-        if not any(_same(edit.value, value) for value in allowed):
+        found = [value for value in allowed if _same(edit.value, value)]
+        if not found:
             raise SchemaError([SchemaViolation(edit.stage, edit.field, edit.value, _one_of(allowed))])
-        return edit.stage
+        return found[0]
 
     def _settle_expansion(self, stage: Stage) -> Stage:
         """A stage turned into MBConv gets the smallest expansion unless one was given; DWSepConv has none."""

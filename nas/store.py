@@ -123,7 +123,7 @@ class RunStore:
         _append_line(self.folder / "trials.jsonl", trial.to_dict())
 
     def load_trials(self) -> list[Trial]:
-        """All judged trials, in the order of their numbers."""
+        """All judged trials, in the order in which they were settled."""
         path = self.folder / "trials.jsonl"
         trials = []
         for record in _read_lines(path, required=("id", "number")):

@@ -41,8 +41,7 @@ class TrialIndex:
             self.num_children[trial.parent] += 1
         self.counts[trial.state] += 1
         self._trials[trial.id] = trial
-        if trial.fingerprint:
-            self._first_ids.setdefault(trial.fingerprint, trial.id)
+        self._take_fingerprint(trial)
         if earlier is not None and earlier.state == trial.state:
             return
         if trial.state == "rejected":
@@ -51,6 +50,17 @@ class TrialIndex:
             self.recent_trained.append(trial)
         if trial.state == "trained":
             self._take_trained(trial)
+
+    def _take_fingerprint(self, trial: Trial) -> None:
+        """Let the earliest trial own its network; a duplicate owns nothing, an untrained one may be proposed again."""
+        if trial.fingerprint is None:
+            return
+        owner = self._first_ids.get(trial.fingerprint)
+        if trial.state in ("duplicate", "untrained"):
+            if owner == trial.id:
+                del self._first_ids[trial.fingerprint]
+        elif owner is None or trial.number < self._trials[owner].number:
+            self._first_ids[trial.fingerprint] = trial.id
 
     def _take_trained(self, trial: Trial) -> None:
         self.front = find_front([*self.front, trial])
@@ -72,7 +82,7 @@ class TrialIndex:
         return tuple(self._trials.values())
 
     def first_with(self, fingerprint: str) -> Trial | None:
-        """The first trial of that network."""
+        """The first trial of that network, but for one that was left untrained."""
         first = self._first_ids.get(fingerprint)
         return self._trials[first] if first else None
 

@@ -6,7 +6,6 @@ Every method may be repeated after an interruption: what is on record is returne
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,11 +18,10 @@ from nas.cost import Budget, CostReport, Violation, find_violations, report
 from nas.errors import CheckError, ProposalError
 from nas.events import Event, EventSink
 from nas.explanation import explain_trial
-from nas.masks import DesignMask, EditMask, OpenSpace
-from nas.niches import Niche, split_niches
+from nas.niches import split_niches
 from nas.pareto import Trends, find_trends, measure_hypervolume
 from nas.space import Edit, SchemaError, SearchSpace
-from nas.steering import pick_niche, rank_parents
+from nas.steering import Steering
 from nas.store import RunStore
 from nas.trial import Trial, TrialState, plain_costs
 from nas.trial_index import TrialIndex
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
 
 
 _NUM_IDS_SHOWN = 12
-_NUM_PARENTS = 3
+_MAX_REASON = 1_000  # characters kept of what was wrong with a call
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +77,7 @@ class Workspace:
         self.board = board
         self.seed = seed
         self.index = TrialIndex(store.load_trials(), split_niches(budget, num_niches))
+        self.steering = Steering(self.index, space, task, budget, seed)
         self._training = training
         self._data = data
         self._events = events
@@ -97,7 +96,7 @@ class Workspace:
         """The trial of a candidate id; raises ProposalError for an id nobody gave out."""
         trial = self.index.get(candidate_id)
         if trial is None or trial.architecture is None:
-            known = [trial.id for trial in self.trials if trial.architecture is not None]
+            known = sorted(trial.id for trial in self.trials if trial.architecture is not None)
             shown = ", ".join(known[-_NUM_IDS_SHOWN:]) or "-"
             raise ProposalError(f"candidate_id must name a known candidate; got {candidate_id!r}; the latest: {shown}")
         return trial
@@ -108,7 +107,7 @@ class Workspace:
         if self._measured[0] is not members:
             limits = {"macs_max": self.budget.macs_max, "params_max": self.budget.flash_bytes}
             self._measured = members, measure_hypervolume(members, **limits)
-        return Front(members, find_trends(members), self._measured[1])
+        return Front(members, find_trends(members, self.task.stem_channels), self._measured[1])
 
     # --- designing ---------------------------------------------------------------------------------------------
 
@@ -132,7 +131,7 @@ class Workspace:
 
     def refuse(self, origin: str, reason: str) -> Trial:
         """The recorded trial of a proposal that could not even be read."""
-        return self._settle(Trial(self._number, "invalid", origin, reason=reason))
+        return self._settle(Trial(self._number, "invalid", origin, reason=reason[:_MAX_REASON]))
 
     def _register(self, read: Callable[[], Architecture], draft: Trial) -> Trial:
         try:
@@ -215,32 +214,6 @@ class Workspace:
         self.index.put(trial)
         self.store.append_trial(trial)
         return trial
-
-    # --- steering ----------------------------------------------------------------------------------------------
-
-    def rank_parents(self, number: int) -> list[Trial]:
-        """Trained trials for proposal `number` to start from, drawn by the run's seed, the preferred one first."""
-        return rank_parents(self.index, random.Random(f"parent:{self.seed}:{number}"), _NUM_PARENTS)
-
-    def pick_niche(self, number: int) -> Niche | None:
-        """A niche that the search has looked at least, for proposal `number`."""
-        return pick_niche(self.index, random.Random(f"niche:{self.seed}:{number}"))
-
-    def mask_edits(self, parent: Trial) -> EditMask | None:
-        """What edits of a parent may be written; None when no edit list ends in a legal and new network."""
-        mask = EditMask(parent.id, _architecture(parent), self._open_space(self.budget))
-        return mask if mask.offers_any() else None
-
-    def mask_design(self, number: int, niche: Niche | None) -> DesignMask | None:
-        """What a whole design may be, in `niche` if anything legal and new is found there; None when nothing is."""
-        for budget in (*([niche.narrow(self.budget)] if niche else []), self.budget):
-            mask = DesignMask(self._open_space(budget), random.Random(f"mask:{self.seed}:{number}"))
-            if mask.offers_any():
-                return mask
-        return None
-
-    def _open_space(self, budget: Budget) -> OpenSpace:
-        return OpenSpace(self.space, self.task, budget, self.index.fingerprints)
 
     # --- delivering --------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError
 from nas.errors import ProposalError
 
 MASK_KEY = "mask"  # where a tool's metadata carries what a local model may write of its arguments
+SHOWN_FAULTS = 6  # of wrong arguments
 Answer = tuple[str, dict[str, Any]]
 Arguments = ParamSpec("Arguments")
 
@@ -51,5 +52,7 @@ def answer_tool(
 def _phrase_validation_error(error: Any) -> str:
     if not isinstance(error, ValidationError):
         return f"error: {error}"
-    faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-    return "error: wrong arguments: " + "; ".join(faults)
+    faults = [f"{'.'.join(map(str, fault['loc']))[:80]}: {fault['msg'][:200]}" for fault in error.errors()]
+    more = len(faults) - SHOWN_FAULTS
+    rest = [f"and {more} more"] if more > 0 else []
+    return "error: wrong arguments: " + "; ".join([*faults[:SHOWN_FAULTS], *rest])

@@ -30,16 +30,19 @@ def build_pareto_status(workspace: Workspace) -> StructuredTool:
             "size": len(front.members),
             "hypervolume": front.hypervolume,
             "most_accurate": best.id if best else None,
+            "counts": {state: count for state, count in workspace.index.counts.items() if count},
         }
+        ended = ", ".join(f"{count} {state}" for state, count in artifact["counts"].items())
+        proposals = f" Proposals: {ended}." if ended else ""
         if best is None:
-            return "The front is empty: no candidate has been trained yet.", artifact
+            return f"The front is empty: no candidate has been trained yet.{proposals}", artifact
         members = "; ".join(
             f"{member.id} {member.validation_accuracy or 0:.2%}, {(member.costs or {})['macs'] / 1e6:.2f} M MACs"
             for member in front.members[:SHOWN_MEMBERS]
         )
         more = len(front.members) - SHOWN_MEMBERS
         rest = f"; and {more} less accurate ones" if more > 0 else ""
-        text = f"{len(front.members)} on the front: {members}{rest}. Most accurate: {best.id}."
+        text = f"{len(front.members)} on the front: {members}{rest}. Most accurate: {best.id}.{proposals}"
         return text, artifact
 
     return answer_tool(pareto_status, NoArguments)

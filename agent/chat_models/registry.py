@@ -57,7 +57,7 @@ class OpenedChatModel:
     With `designs_whole` every proposal is a whole design, never an edit; with `takes_masks` the masks that tools carry
     narrow what it can write. `drive` is what design.drive = "auto" means for it: "check" finds out at the start what
     the model is capable of, "guided" takes that as known. `context_tokens` is the longest conversation it can read,
-    where that is known.
+    where that is known. `only_guided`: it has no will of its own to choose tools with.
     """
 
     model: BaseChatModel
@@ -66,6 +66,7 @@ class OpenedChatModel:
     takes_masks: bool = False
     drive: Drive = "guided"
     context_tokens: int | None = None
+    only_guided: bool = False
 
 
 def open_chat_model(
@@ -84,7 +85,7 @@ def open_chat_model(
             from agent.chat_models.samplers import SchemaSampler
 
             model = SchemaSampler(seed=settings.seed, model_name=spec)
-            return OpenedChatModel(model, spec, designs_whole=spec == "random")
+            return OpenedChatModel(model, spec, designs_whole=spec == "random", only_guided=True)
         case "scripted" if rest:
             from agent.chat_models.scripted import load_scripted
 
@@ -134,7 +135,8 @@ def _open_server(kind: str, model: str, settings: ChatModelSettings) -> OpenedCh
 
     from agent.chat_models.remote.chat_model import RemoteChatModel
 
-    return OpenedChatModel(RemoteChatModel(server=server, settings=settings, model_name=spec), spec, drive="check")
+    remote = RemoteChatModel(server=server, settings=settings, model_name=spec)
+    return OpenedChatModel(remote, spec, drive="check", context_tokens=settings.context_tokens)
 
 
 def _connect_openai(model: str, settings: ChatModelSettings) -> ChatServer:

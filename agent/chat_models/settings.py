@@ -20,7 +20,8 @@ class ChatModelSettings(BaseModel):
     Servers: `url` is the address of an OpenAI-compatible API; one request may take `timeout_seconds` in all; after
     `max_failures` requests in a row that failed, with growing pauses between them, the run ends (exit code 4).
     `calls` is how tools are called: "native" tool calls, "json_schema" (the call as structured output, for servers
-    that cannot), or "auto": native until an answer to a forced call holds none.
+    that cannot), or "auto": native until an answer to a forced call holds none. `context_tokens`: the longest
+    conversation the served model reads, where you know it; without, a conversation ends when the server refuses it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,3 +37,4 @@ class ChatModelSettings(BaseModel):
     timeout_seconds: float = Field(default=120.0, gt=0)
     max_failures: int = Field(default=4, ge=1)
     calls: Literal["auto", "native", "json_schema"] = "auto"
+    context_tokens: int | None = Field(default=None, ge=1024)

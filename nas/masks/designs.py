@@ -29,13 +29,16 @@ class DesignMask:
     building anew. A value without one is left out, also where a longer search might have found it.
     """
 
-    def __init__(self, open_space: OpenSpace, rng: random.Random) -> None:
+    def __init__(self, open_space: OpenSpace, rng: random.Random, witnesses: Sequence[Architecture] = ()) -> None:
+        """`witnesses`: networks known to be legal, for corners where building finds none."""
         self._open = open_space
         self._rng = rng
         self._witnesses: list[Architecture] = []
         self._schemas: dict[str, dict[str, Any]] = {}
         self.num_stages = open_space.space.num_stages
         self._extremes = [extreme_stage(open_space.space, smallest=smallest) for smallest in (True, False)]
+        for witness in witnesses:
+            self._keep(witness)
         for _ in range(NUM_FIRST_WITNESSES):
             self._build([], FIRST_DRAWS // NUM_FIRST_WITNESSES)
 

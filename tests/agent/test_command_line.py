@@ -170,3 +170,11 @@ def test_without_arguments_help_is_shown(tmp_path: Path) -> None:
 )
 def test_an_approval_is_yes_no_or_trained_candidates(line: str, approved: list[str] | None) -> None:
     assert read_approval(line, ["c1"], ["c1", "c2"]) == approved
+
+
+def test_a_baseline_cannot_be_left_to_itself(tmp_path: Path) -> None:
+    result = kilosmith("run", "--llm", "random", "--set", "design.drive=autonomous", "--quiet", cwd=tmp_path)
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert "random is a baseline: choose guided" in line
+    assert not (tmp_path / "runs").exists()

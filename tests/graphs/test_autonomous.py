@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,10 +16,12 @@ from graphs.design import DesignNodes, build_design_graph, count_steps
 from graphs.design_state import start_state
 from graphs.designer import QUESTIONS, Designer
 from graphs.settings import DesignSettings
+from nas.errors import ConversationTooLongError
 from nas.events import Event
 from nas.workspace import Workspace
 
 Open = Callable[..., Workspace]
+STARTS = ("node_started", "tool_called")
 
 
 def call(name: str, **arguments: Any) -> dict[str, Any]:
@@ -31,6 +34,13 @@ def propose(**first: object) -> dict[str, Any]:
 
 def train(number: int) -> dict[str, Any]:
     return call("mini_train", candidate_id=f"c{number:03d}")
+
+
+def nested(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth - 1):
+        value = [value]
+    return value
 
 
 def says(*calls: dict[str, Any], content: str = "") -> dict[str, Any]:
@@ -94,7 +104,12 @@ def test_no_more_candidates_are_trained_than_trials_are_left(open_workspace: Ope
 @pytest.mark.parametrize(
     ("bad", "reply"),
     [
-        (says(call("rm", path="/")), "there is no tool rm; call one of propose_architecture"),
+        (says(call("rm", path="/")), "there is no tool 'rm'; call one of propose_architecture"),
+        (says(call("[bold]rm \x1b[2J", path="/")), "there is no tool '[bold]rm \\x1b[2J'"),
+        (says(call("explain", candidate_id=nested(15))), "wrong arguments"),
+        (says(call("explain", candidate_id=nested(20))), None),
+        (says(call("explain", candidate_id=nested(300))), None),
+        (says(call("explain", candidate_id=nested(900))), None),
         (says(call("estimate_macs")), "error: wrong arguments: candidate_id"),
         (says(call("estimate_macs", candidate_id="c404")), "must name a known candidate"),
         (says(call("mini_train", candidate_id=["c001"])), "wrong arguments"),
@@ -118,6 +133,7 @@ def test_a_bad_answer_is_answered_and_the_search_goes_on(
     assert states(workspace)[-1] == "trained"
     requests = [event.data["messages"] for event in events if event.kind == "llm_requested"]
     last = requests[1][-1]
+    json.dumps([event.data for event in events])
     if reply is None:
         assert last["role"] == "human"
         assert ("could not be read" if bad["tool_calls"] else "held no tool call") in last["content"]
@@ -221,17 +237,93 @@ def test_baselines_and_scripts_are_guided_without_questions(open_workspace: Open
 
 def test_a_flood_of_calls_is_cut_and_ends_the_round(open_workspace: Open, events: list[Event]) -> None:
     workspace = open_workspace()
-    flood = says(*[propose(out_channels=width) for width in (16, 24)], *[call("pareto_status")] * 500)
+    flood = says(*[propose(out_channels=width) for width in (16, 24, 32, 48, 64, 96)], *[call("pareto_status")] * 500)
     run(workspace, [flood], events, max_trials=1, max_calls=20)
-    assert states(workspace) == ["untrained", "trained"]
+    assert states(workspace) == ["untrained"] * 3 + ["trained"]  # four proposals at a time: the others are told so
     answered = next(event.data for event in events if event.kind == "llm_answered")
     assert len(answered["tool_calls"]) == 32
-    assert answered["num_calls_left_out"] == 470
+    assert answered["num_calls_left_out"] == 474
 
 
 def test_a_conversation_ends_before_it_outgrows_the_model(open_workspace: Open) -> None:
     settings, state = DesignSettings(), start_state()
-    state["effort"]["length"] = 7000
+    state["effort"]["length"] = 7500
     assert is_round_over(state, settings, 8192)
     assert not is_round_over(state, settings, 32_768)
     assert not is_round_over(state, settings)
+    state["effort"]["length"] = 6000
+    state["dialogue"] = [{"role": "tool", "content": "x" * 6000}]  # answers that it has not read yet
+    assert is_round_over(state, settings, 8192)
+    assert not is_round_over(state, settings, 16_384)
+
+
+@pytest.mark.parametrize("extra", [{"epochs": 30}, {"candidate_id": "c001", "x": None}])
+def test_only_evaluate_trains_whatever_stands_beside_the_candidate(
+    open_workspace: Open, events: list[Event], extra: dict[str, Any]
+) -> None:
+    workspace = open_workspace()
+    propose_two = says(propose(), propose(kernel_size=5))
+    both = says(*[call("mini_train", **({"candidate_id": f"c{number:03d}"} | extra)) for number in (1, 2)])
+    run(workspace, [propose_two, both], events, max_trials=1)
+    assert workspace.index.num_trained == 1
+    order = [event.data.get("node") or event.data.get("tool") for event in events if event.kind in STARTS]
+    assert order.count("evaluate") == order.count("mini_train") == 1
+    assert order.index("evaluate") < order.index("mini_train")
+
+
+def test_a_value_spelled_otherwise_is_the_same_network(open_workspace: Open, events: list[Event]) -> None:
+    workspace = open_workspace()
+    same = [{"stage": stage, "field": "se_ratio", "value": value} for stage, value in ((1, 0.0), (2, -0.0))]
+    answers = [says(propose()), says(call("edit_architecture", candidate_id="c001", edits=same)), says(train(1))]
+    run(workspace, answers, events, max_trials=1)
+    assert states(workspace) == ["trained", "duplicate"]
+
+
+def test_a_long_list_of_faults_is_told_in_short(open_workspace: Open, events: list[Event]) -> None:
+    workspace = open_workspace()
+    bad = says(
+        call("propose_architecture", stages=[{}] * 900), call("edit_architecture", candidate_id="c1", edits=[{}] * 900)
+    )
+    state = run(workspace, [bad, says(propose()), says(train(3))], events, max_trials=1)
+    assert all(len(trial.reason) < 1_500 for trial in workspace.trials)
+    assert len(json.dumps(state)) < 6_000
+
+
+def test_a_network_left_untrained_can_be_proposed_and_trained_later(open_workspace: Open, events: list[Event]) -> None:
+    workspace = open_workspace()
+    answers = [says(propose(), propose(kernel_size=5)), says(train(2)), says(propose()), says(train(3))]
+    run(workspace, answers, events, max_trials=2)
+    assert [(trial.id, trial.state) for trial in sorted(workspace.trials, key=lambda trial: trial.number)] == [
+        ("c001", "untrained"),
+        ("c002", "trained"),
+        ("c003", "trained"),
+    ]
+
+
+class Forgetful(ScriptedChatModel):
+    """Refuses any conversation of more than three messages."""
+
+    def _generate(self, messages: Any, *arguments: Any, **kwargs: Any) -> Any:
+        if len(messages) > 3:
+            raise ConversationTooLongError("the conversation must fit the context")
+        return super()._generate(messages, *arguments, **kwargs)
+
+
+def test_a_conversation_the_model_cannot_read_ends_the_round_not_the_run(
+    open_workspace: Open, events: list[Event]
+) -> None:
+    workspace = open_workspace()
+    model = Forgetful(answers=[says(propose()), says(propose(kernel_size=5))])
+    settings = DesignSettings(drive="autonomous", max_trials=2)
+    graph = build_design_graph(
+        DesignNodes(Designer(model), workspace, settings, "digits", events.append), InMemorySaver()
+    )
+    config: Any = {"configurable": {"thread_id": "design"}, "recursion_limit": 100}
+    graph.invoke(start_state(), config)
+    assert states(workspace) == ["trained", "trained"]
+    assert sum(event.kind == "llm_failed" for event in events) == 2
+
+
+def test_the_trace_does_not_repeat_the_conversation(open_workspace: Open, events: list[Event]) -> None:
+    run(open_workspace(), [says(content="hm"), says(propose()), says(train(1))], events, max_trials=1)
+    assert all("dialogue" not in event.data["update"] for event in events if event.kind == "node_finished")

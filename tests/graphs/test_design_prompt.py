@@ -11,6 +11,7 @@ import pytest
 from search_examples import BUDGET, SPACE, make_stages
 
 from graphs.design_prompt import write_prompt
+from graphs.proposals import phrase_rejection
 from graphs.settings import DesignSettings
 from nas.trial import Trial
 from nas.workspace import Workspace
@@ -54,7 +55,7 @@ def check(name: str, text: str) -> None:
 
 def test_the_first_prompt(open_workspace: Open) -> None:
     workspace = open_workspace()
-    check("first", prompt(workspace, niche=workspace.pick_niche(1)))
+    check("first", prompt(workspace, niche=workspace.steering.pick_niche(1)))
 
 
 def test_a_prompt_for_edits_after_some_trials(open_workspace: Open) -> None:
@@ -75,7 +76,7 @@ def test_macs_that_only_guide_are_named_as_an_upper_bound(open_workspace: Open) 
 @pytest.mark.parametrize("autonomous", [False, True])
 def test_a_prompt_stays_short_however_long_the_run(open_workspace: Open, autonomous: bool) -> None:
     workspace = open_workspace()
-    long = ["x" * 5000, "y" * 5000]
+    long = [phrase_rejection(Trial(number, "rejected", "test", reason="x" * 5000)) for number in (7, 8)]
     lengths = []
     for count in (10, 300):
         searched(workspace, count)

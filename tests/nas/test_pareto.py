@@ -64,11 +64,11 @@ def test_rejected_trials_are_never_on_the_front() -> None:
     rejected = Trial(1, "rejected", "propose_architecture", ARCHITECTURE, costs={"macs": 1, "params": 1})
     assert find_front([rejected]) == ()
     assert find_most_accurate([rejected]) is None
-    assert find_trends(()) is None
+    assert find_trends((), 16) is None
 
 
 def test_trends_average_the_front_and_count_values() -> None:
-    trends = find_trends([trained(1, 0.5, 10, 1), trained(2, 0.7, 20, 3)])
+    trends = find_trends([trained(1, 0.5, 10, 1), trained(2, 0.7, 20, 3)], 16)
     assert trends is not None
     assert trends.accuracy == pytest.approx((0.5, 0.7, 0.6))
     assert trends.macs == (10, 20, 15)

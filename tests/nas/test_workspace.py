@@ -92,14 +92,14 @@ def test_an_unknown_candidate_is_refused_by_naming_the_known_ones(open_workspace
 
 def test_parents_come_from_front_and_niches_and_depend_on_the_seed_alone(open_workspace: Open) -> None:
     workspace = open_workspace()
-    assert workspace.rank_parents(1) == []
+    assert workspace.steering.rank_parents(1) == []
     workspace.mini_train(propose(workspace, 1))
     workspace.mini_train(propose(workspace, 2, kernel_size=5))
     known = {member.id for member in workspace.front().members} | {trial.id for _, trial in workspace.index.elites}
-    picked = [workspace.rank_parents(number) for number in range(3, 20)]
+    picked = [workspace.steering.rank_parents(number) for number in range(3, 20)]
     assert all(parents and {parent.id for parent in parents} <= known for parents in picked)
     assert all(len({parent.id for parent in parents}) == len(parents) for parents in picked)
-    assert picked == [open_workspace().rank_parents(number) for number in range(3, 20)]
+    assert picked == [open_workspace().steering.rank_parents(number) for number in range(3, 20)]
 
 
 def test_a_candidate_that_was_passed_over_is_on_record_and_not_trained(open_workspace: Open) -> None:
@@ -114,9 +114,9 @@ def test_a_candidate_that_was_passed_over_is_on_record_and_not_trained(open_work
 
 def test_a_mask_leads_to_legal_and_new_networks_only(open_workspace: Open) -> None:
     workspace = open_workspace(BUDGET.model_copy(update={"macs_max": 300_000}))
-    assert workspace.mask_design(1, None)
+    assert workspace.steering.mask_design(1)
     workspace.mini_train(propose(workspace, 1))
-    mask = workspace.mask_edits(workspace.find("c001"))
+    mask = workspace.steering.mask_edits(workspace.find("c001"))
     assert mask
     first = mask.options([])[0][0]
     second = mask.options([first])[0][-1]
@@ -128,7 +128,7 @@ def test_a_mask_leads_to_legal_and_new_networks_only(open_workspace: Open) -> No
 
 def test_where_nothing_is_legal_there_is_no_mask(open_workspace: Open) -> None:
     workspace = open_workspace(BUDGET.model_copy(update={"macs_min": 10, "macs_max": 20}))
-    assert workspace.mask_design(1, None) is None
+    assert workspace.steering.mask_design(1) is None
 
 
 def test_what_does_not_fit_is_refused_with_figures(open_workspace: Open) -> None:

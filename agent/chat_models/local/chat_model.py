@@ -25,7 +25,7 @@ from agent.chat_models.masks import Mask
 from agent.chat_models.sampling import seeded
 from agent.chat_models.settings import ChatModelSettings
 from agent.chat_models.tool_calling import TEXT_OR_TOOL, OfferedTool, ToolCallingChatModel, offer_tools
-from nas.errors import ChatModelError
+from nas.errors import ConversationTooLongError
 
 
 class LocalChatModel(ToolCallingChatModel):
@@ -127,7 +127,8 @@ class LocalChatModel(ToolCallingChatModel):
         limit = self.engine.context_tokens
         if limit is not None and len(tokens) >= limit:
             rule = f"a prompt must leave room in {self.model_name}'s context of {limit} tokens"
-            raise ChatModelError(f"{rule}; got {len(tokens)}: shorten it or choose a model with a longer context")
+            remedy = "shorten it or choose a model with a longer context"
+            raise ConversationTooLongError(f"{rule}; got {len(tokens)}: {remedy}")
         return tokens
 
     def _described(self, rules: CallRules) -> Sequence[OfferedTool]:

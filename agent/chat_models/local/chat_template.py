@@ -8,7 +8,7 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage
 
-from agent.chat_models.local.call_format import (
+from agent.chat_models.call_format import (
     COMPACT,
     PROBE_ARGUMENTS,
     PROBE_ID,
@@ -16,9 +16,9 @@ from agent.chat_models.local.call_format import (
     CallFormat,
     read_call_format,
 )
-from agent.chat_models.local.chat_text import write_call_field, write_tool_turns, write_turns
-from agent.chat_models.local.tool_text import describe_tools
+from agent.chat_models.chat_text import write_call_field, write_tool_turns, write_turns
 from agent.chat_models.tool_calling import OfferedTool
+from agent.chat_models.tool_text import describe_tools
 from nas.errors import ChatModelError
 
 PROBE_RESULT = "probe result"

@@ -14,7 +14,7 @@ import numpy as np
 from agent.chat_models.local.chat_template import ChatTemplate, read_chat_template
 from agent.chat_models.local.loading import choose_device, choose_dtype, load_model, load_tokenizer
 from agent.chat_models.local.vocabulary import Vocabulary, read_vocabulary
-from nas.errors import ChatModelError
+from nas.errors import ChatModelError, ConversationTooLongError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,7 +82,9 @@ class CausalEngine:
 
         length = cache.get_seq_length() + len(tokens)
         if self.context_tokens is not None and length > self.context_tokens:
-            raise ChatModelError(f"a conversation must fit {self.context_tokens} tokens; this one has {length}")
+            raise ConversationTooLongError(
+                f"a conversation must fit {self.context_tokens} tokens; this one has {length}"
+            )
         ids = torch.tensor([list(tokens)], device=self.model.device)  # (1, tokens)
         try:
             with torch.inference_mode():

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from agent.chat_models.local.call_format import CallFormat
+from agent.chat_models.call_format import CallFormat
 from agent.chat_models.local.vocabulary import Vocabulary
 from nas.errors import SettingError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from agent.chat_models.local.call_format import COMPACT, CallFormat, compact_json
+from agent.chat_models.call_format import COMPACT, CallFormat, compact_json
 from agent.chat_models.local.grammar import compile_answer
 from agent.chat_models.local.json_cursor import JsonCursor
 from agent.chat_models.local.repeats import forbid_repeats

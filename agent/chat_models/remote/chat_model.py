@@ -21,7 +21,7 @@ from agent.chat_models.remote.schema_calls import call_format, plain_messages, r
 from agent.chat_models.remote.server_history import mend_history
 from agent.chat_models.settings import ChatModelSettings
 from agent.chat_models.tool_calling import TEXT_OR_TOOL, OfferedTool, ToolCallingChatModel, offer_tools
-from nas.errors import ChatModelError
+from nas.errors import ChatModelError, ConversationTooLongError
 
 LONGEST_PAUSE_SECONDS = 20.0
 SEEDS = 2**32  # llama.cpp's seeds have 32 bits
@@ -218,6 +218,9 @@ class RemoteChatModel(ToolCallingChatModel):
         """Raise unless the request may be tried again."""
         address = self.server.address
         cannot_call = failure.is_about_tools and self.settings.calls == "auto" and self._learned is None
+        if failure.is_about_length:
+            line = f"the conversation must fit {self.model_name}'s context; {address} refused it ({failure.reason})"
+            raise ConversationTooLongError(f"{line}: choose a model with a longer context") from error
         if cannot_call or not failure.is_passing:
             line = f"{address} refused the request ({failure.reason}): {self._remedy(failure)}"
             raise _RefusedError(line, failure) from error

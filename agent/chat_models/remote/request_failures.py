@@ -17,6 +17,8 @@ PROTOCOL_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, Ind
 
 MAX_REASON_CHARACTERS = 240
 _PASSING = (408, 409, 429)  # busy, or another request is in the way
+_TOO_LONG = (400, 413, 422)
+_ABOUT_LENGTH = re.compile(r"context|too (long|large|many tokens)|maximum.{0,40}(length|tokens)", re.IGNORECASE)
 _ABOUT_TOOLS = re.compile(r"\btools?\b|tool[-_ ]|function[-_ ]call|grammar|jinja|chat template", re.IGNORECASE)
 
 
@@ -39,6 +41,11 @@ class RequestFailure:
         if self.status is None or self.status in (401, 403, 429) or "context" in self.reason.lower():
             return False
         return bool(_ABOUT_TOOLS.search(self.reason))
+
+    @property
+    def is_about_length(self) -> bool:
+        """Whether the server refused because the conversation does not fit the model's context."""
+        return self.status in _TOO_LONG and bool(_ABOUT_LENGTH.search(self.reason))
 
 
 def read_failure(error: Exception, *, timeout_seconds: float, secret: str) -> RequestFailure:

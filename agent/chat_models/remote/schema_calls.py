@@ -10,10 +10,10 @@ from langchain_core.messages import BaseMessage, ChatMessage
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.utils.json_schema import dereference_refs
 
-from agent.chat_models.local.chat_text import write_turns
-from agent.chat_models.local.tool_text import describe_tools
+from agent.chat_models.chat_text import write_turns
 from agent.chat_models.remote.server_answers import WrittenCalls, clean, make_id, parse_arguments
 from agent.chat_models.tool_calling import OfferedTool
+from agent.chat_models.tool_text import describe_tools
 
 INSTRUCTION = 'Answer with one JSON object and nothing else: {"name": the tool, "arguments": its arguments}'
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 from langchain_core.messages.ai import UsageMetadata
@@ -117,10 +117,14 @@ def _read_text(content: object) -> str:
     raise ValueError("the message's content is neither text nor parts")
 
 
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
+
+
 def _read_usage(usage: object) -> UsageMetadata | None:
     if not isinstance(usage, Mapping):
         return None
     read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if not isinstance(read, int) or not isinstance(written, int):
+    if not _is_count(read) or not _is_count(written):
         return None
     return UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)

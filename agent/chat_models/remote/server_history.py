@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.messages.tool import tool_call
 
-from agent.chat_models.local.call_format import COMPACT
+from agent.chat_models.call_format import COMPACT
 
 
 def mend_history(messages: Sequence[BaseMessage]) -> list[BaseMessage]:

@@ -17,7 +17,7 @@ from sample_tools import whole_tool
 from agent.chat_models.remote.chat_model import LONGEST_PAUSE_SECONDS
 from agent.chat_models.remote.openai_client import connect_openai
 from agent.chat_models.settings import ChatModelSettings
-from nas.errors import ChatModelError
+from nas.errors import ChatModelError, ConversationTooLongError
 
 
 def test_a_call_comes_back_with_its_usage_and_plain_metadata() -> None:
@@ -276,3 +276,28 @@ def test_unreadable_and_unanswered_calls_do_not_break_the_conversation() -> None
     assert answered["content"] == 'So:\n{"name":"estimate_macs","arguments":{"candidate_id":"c0001"}}'
     assert "tool_calls" not in unanswered
     assert 'explain: {"candi' in unanswered["content"]
+
+
+@pytest.mark.parametrize("count", [10**30, -(2**70), -1, True, 1.5, "100"])
+def test_a_usage_nobody_can_add_up_is_no_usage(count: object) -> None:
+    usage = {"prompt_tokens": count, "completion_tokens": 20, "total_tokens": 120}
+    with OpenAIServer(answer({"role": "assistant", "content": "hello"}, usage=usage)) as server:
+        assert Remote(server).ask().usage_metadata is None
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "is_length"),
+    [
+        (400, "This model's maximum context length is 8192 tokens", True),
+        (400, "the request exceeds the available context size", True),
+        (413, "prompt is too long", True),
+        (400, "temperature must be at most 1", False),
+    ],
+)
+def test_a_conversation_too_long_for_the_server_is_an_error_of_its_own(
+    code: int, message: str, is_length: bool
+) -> None:
+    with OpenAIServer(status(code, message)) as server, pytest.raises(ChatModelError) as caught:
+        Remote(server).ask()
+    assert isinstance(caught.value, ConversationTooLongError) is is_length
+    assert len(server.requests) == 1

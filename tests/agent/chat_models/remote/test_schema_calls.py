@@ -58,7 +58,7 @@ def test_a_server_that_refuses_tools_is_asked_with_a_schema_from_then_on(code: i
 
 def test_a_context_that_tools_fill_is_no_matter_of_tools() -> None:
     with OpenAIServer(status(400, "maximum context length is 8192 tokens, tools included")) as server:
-        with pytest.raises(ChatModelError, match=r"refused the request \(HTTP 400: maximum context"):
+        with pytest.raises(ChatModelError, match=r"refused it \(HTTP 400: maximum context"):
             Remote(server).ask()
         assert len(server.requests) == 1
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage, SystemMessage, ToolMessage
 
-from agent.chat_models.local.call_format import COMPACT
+from agent.chat_models.call_format import COMPACT
 from nas.errors import SettingError
 
 

@@ -2,9 +2,9 @@
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from agent.chat_models.local.chat_text import write_tool_turns, write_turns
-from agent.chat_models.local.tool_text import HOW_TO_CALL, describe_tools
+from agent.chat_models.chat_text import write_tool_turns, write_turns
 from agent.chat_models.tool_calling import OfferedTool
+from agent.chat_models.tool_text import HOW_TO_CALL, describe_tools
 
 CALL = {"name": "estimate_macs", "args": {"candidate_id": "c0001"}, "id": "call_1"}
 HISTORY = [
