@@ -165,7 +165,8 @@ class RemoteChatModel(ToolCallingChatModel):
             return first
         if answer.tool_calls and self._learned is None:
             self._learned = "json_schema"
-        answer.usage_metadata = add_usage(first.usage_metadata, answer.usage_metadata)
+        if first.usage_metadata is not None:
+            answer.usage_metadata = add_usage(first.usage_metadata, answer.usage_metadata)
         return answer
 
     async def _ask(self, question: _Question, calls: Calls, failed: list[str]) -> AIMessage:

@@ -278,7 +278,7 @@ def test_unreadable_and_unanswered_calls_do_not_break_the_conversation() -> None
     assert 'explain: {"candi' in unanswered["content"]
 
 
-@pytest.mark.parametrize("count", [10**30, -(2**70), -1, True, 1.5, "100"])
+@pytest.mark.parametrize("count", [10**30, -(2**70), -1, 1.5, "many"])
 def test_a_usage_nobody_can_add_up_is_no_usage(count: object) -> None:
     usage = {"prompt_tokens": count, "completion_tokens": 20, "total_tokens": 120}
     with OpenAIServer(answer({"role": "assistant", "content": "hello"}, usage=usage)) as server:
