@@ -11,7 +11,6 @@ from nas.trial import Trial, TrialState
 
 NUM_REJECTED = 8
 NUM_TRAINED = 2
-REFUSED: tuple[TrialState, ...] = ("invalid", "duplicate", "rejected")
 
 
 class TrialIndex:
@@ -95,11 +94,6 @@ class TrialIndex:
     def elites(self) -> tuple[tuple[int, Trial], ...]:
         """(number trained in the niche, its most accurate trial) of every niche that has one, cheapest first."""
         return tuple((self.niche_counts[niche], self._elites[niche]) for niche in sorted(self._elites))
-
-    @property
-    def num_refused(self) -> int:
-        """Proposals that were not even trained: invalid, duplicate or rejected."""
-        return sum(self.counts[state] for state in REFUSED)
 
     @property
     def num_trained(self) -> int:
