@@ -137,7 +137,7 @@ def test_a_capable_model_chooses_its_tools_and_none_of_its_mistakes_ends_the_run
     for words in (
         "held no tool call",
         "could not be read",
-        "there is no tool rm",
+        "there is no tool 'rm'",
         "must name a known candidate; got 'c404'",
     ):
         assert any(words in text for text in told)
