@@ -118,20 +118,24 @@ def call_chat_model(chat_model: BaseChatModel, call: ChatCall, events: EventSink
         raise
     seconds = round(time.monotonic() - started, 3)
     taken, invalid = answer.tool_calls[:MAX_CALLS], answer.invalid_tool_calls[:MAX_CALLS]
-    usable = [made for made in taken if is_recordable(made["args"]) and is_recordable(made["name"])]
-    unusable = [made for made in (*taken, *invalid) if made not in usable]
+    usable, unusable = [], [f"{made['name']} {made['args']}" for made in invalid]
+    for made in taken:
+        if is_recordable(made["args"]) and is_recordable(made["name"]):
+            usable.append(made)
+        else:  # not spelled out: walking it could go deeper than Python can
+            unusable.append(f"{made['name']} with arguments too long, too deep or no plain JSON")
     answered = {
         "content": clean_text(answer.text),
         "tool_calls": [{"name": made["name"], "args": made["args"]} for made in usable],
         "num_calls_left_out": len(answer.tool_calls) - len(taken),
-        "invalid_tool_calls": [clean_text(repr(made)[:400]) for made in unusable],
+        "invalid_tool_calls": [clean_text(spelled[:400]) for spelled in unusable],
         "usage": dict(answer.usage_metadata) if answer.usage_metadata else None,
         "metadata": {key: _shorten(value) for key, value in answer.response_metadata.items() if _is_plain(value)},
         "seconds": seconds,
     }
     events(Event("llm_answered", answered))
-    made = [{**call_made, "id": f"call_{call.index}_{place}"} for place, call_made in enumerate(usable)]
-    message = answer.model_copy(update={"tool_calls": made, "content": answered["content"]})
+    named = [{**made, "id": f"call_{call.index}_{place}"} for place, made in enumerate(usable)]
+    message = answer.model_copy(update={"tool_calls": named, "content": answered["content"]})
     return ChatAnswer(message, seconds, len(unusable))
 
 

@@ -52,7 +52,7 @@ class DesignMask:
         begun = complete_members(rest)
         key = json.dumps([items, begun])
         if key not in self._schemas:
-            choices = self.options(items, begun) if len(items) < self._open.space.num_stages else []
+            choices = self.options(items, begun) if len(items) < self.num_stages else []
             self._schemas[key] = begun_design_schema(self._open.space, items, begun, choices)
         return self._schemas[key]
 

@@ -1,0 +1,33 @@
+"""What a server answers, as the graph takes it and the trace keeps it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from langchain_core.messages import HumanMessage
+from openai_server import OpenAIServer, calls
+
+from agent.chat_models.registry import open_chat_model
+from agent.chat_models.settings import ChatModelSettings
+from graphs.tracing import ChatCall, call_chat_model
+from nas.events import Event
+from tools import build_explain
+
+
+def test_arguments_of_any_depth_are_unreadable_never_a_crash() -> None:
+    """Between what JSON readers refuse and what is shallow lie depths that can be read but not walked."""
+    depths = range(600, 1_100, 10)
+    deep = [calls(("explain", '{"candidate_id":' + "[" * depth + "]" * depth + "}")) for depth in depths]
+    events: list[Event] = []
+    with OpenAIServer(*deep) as server:
+        model = open_chat_model("openai:test", ChatModelSettings(url=server.url), cache=Path(), report=print).model
+        tool = build_explain(None)  # type: ignore[arg-type]  # offered, never run
+        for index in range(len(depths)):
+            request = ChatCall([HumanMessage("Explain.")], [tool], "auto", seed=1, index=index)
+            answer = call_chat_model(model, request, events.append)
+            assert (answer.calls, answer.num_unreadable) == ([], 1)
+    answered = [event.data for event in events if event.kind == "llm_answered"]
+    assert len(answered) == len(depths)
+    assert all("explain" in data["invalid_tool_calls"][0] for data in answered)
+    assert max(len(json.dumps(data)) for data in answered) < 2_000
