@@ -6,7 +6,7 @@ import os
 import platform
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,13 +19,16 @@ from agent.config import RunConfig
 from agent.places import cache_folder
 from nas.errors import SettingError
 from nas.events import Event, EventSink
+from nas.local_workshop import LocalWorkshop
 from nas.store import RunStore
+from nas.workshop import Workshop
 from nas.workspace import Workspace
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
     from agent.chat_models.registry import OpenedChatModel
+    from graphs.designer import Designer
     from nas.datasets import Dataset
 
 VERSIONED = (
@@ -125,7 +128,7 @@ def load_data(config: RunConfig) -> Dataset:
     )
 
 
-def build_workspace(config: RunConfig, store: RunStore, data: Dataset, events: EventSink) -> Workspace:
+def build_workspace(config: RunConfig, store: RunStore, workshop: Workshop) -> Workspace:
     """The workspace of a run."""
     return Workspace(
         store=store,
@@ -133,41 +136,63 @@ def build_workspace(config: RunConfig, store: RunStore, data: Dataset, events: E
         task=config.resolve_task(),
         budget=config.resolve_budget(),
         board=config.resolve_board(),
-        training=config.training,
-        data=data,
+        workshop=workshop,
         seed=config.seed,
-        events=events,
         num_niches=config.design.num_niches,
     )
 
 
-def drive_run(config: RunConfig, resources: Resources, store: RunStore, show: EventSink, ask: Ask) -> RunOutcome:
-    """Carry a locked run to its end from wherever it stands."""
+def build_local_workspace(config: RunConfig, store: RunStore, data: Dataset, events: EventSink) -> Workspace:
+    """The workspace of a run that is trained and delivered on this machine."""
+    workshop = LocalWorkshop(store, config.resolve_task(), data, config.training, config.seed, events)
+    return build_workspace(config, store, workshop)
+
+
+def drive_run(
+    config: RunConfig,
+    resources: Resources,
+    store: RunStore,
+    show: EventSink,
+    ask: Ask,
+    *,
+    mended: Sequence[str] = (),
+) -> RunOutcome:
+    """Carry a locked run to its end from wherever it stands; `mended` names the records that a crash had torn."""
 
     def events(event: Event) -> None:
         store.append_event(event, datetime.now(UTC).isoformat(timespec="milliseconds"))
         show(event)
 
-    workspace = build_workspace(config, store, resources.data, events)
-    events(Event("run_started", _introduce(store, config, workspace)))
+    workspace = build_local_workspace(config, store, resources.data, events)
+    designer = open_designer(config, resources.chat_model)
+    events(Event("run_started", _introduce(store, config, workspace, resources.data, designer)))
+    if mended:
+        events(Event("records_mended", {"files": list(mended)}))
     with open_checkpointer(store) as checkpointer:
-        found = drive_design(config, workspace, resources.chat_model, checkpointer, events)
-        delivered = _drive_delivery(config, workspace, found["winners"], checkpointer, events, ask)
+        found = drive_design(config, workspace, designer, checkpointer, events)
+        delivered = _drive_delivery(config, workspace, designer, found["winners"], checkpointer, events, ask)
+    outcome = sum_up(store.run_id, store.folder, workspace, delivered, store.load_trace())
+    events(Event("run_finished", outcome.to_dict()))
+    return outcome
+
+
+def sum_up(
+    run_id: str, folder: Path, workspace: Workspace, delivered: Mapping[str, Any], trace: Iterable[Mapping[str, Any]]
+) -> RunOutcome:
+    """The outcome of a run from its workspace, the final state of its delivery and its trace."""
     from tools.pareto_status import summarize_member  # late: langchain
 
     front = workspace.front()
-    outcome = RunOutcome(
-        run_id=store.run_id,
-        folder=store.folder,
+    return RunOutcome(
+        run_id=run_id,
+        folder=folder,
         counts=dict(Counter(trial.state for trial in workspace.trials)),
-        llm=sum_usage(store.load_trace()),
+        llm=sum_usage(trace),
         front=[summarize_member(member) for member in front.members],
         hypervolume=front.hypervolume,
         winners=delivered["approved"],
         outcomes=delivered["outcomes"],
     )
-    events(Event("run_finished", outcome.to_dict()))
-    return outcome
 
 
 def sum_usage(trace: Iterable[Mapping[str, Any]]) -> dict[str, float]:
@@ -183,7 +208,9 @@ def sum_usage(trace: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     return {name: round(value, 1) if name == "seconds" else int(value) for name, value in total.items()}
 
 
-def _introduce(store: RunStore, config: RunConfig, workspace: Workspace) -> dict[str, Any]:
+def _introduce(
+    store: RunStore, config: RunConfig, workspace: Workspace, data: Dataset, designer: Designer
+) -> dict[str, Any]:
     task, budget = workspace.task, workspace.budget
     return {
         "run": store.run_id,
@@ -198,6 +225,9 @@ def _introduce(store: RunStore, config: RunConfig, workspace: Workspace) -> dict
         "max_proposals": config.design.max_proposals,
         "max_trials": config.design.max_trials,
         "resumed": any(True for _ in store.load_trace()),
+        "num_images": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
+        "designer": designer.describe(),
+        "config": config.model_dump(mode="json"),
     }
 
 
@@ -215,35 +245,68 @@ def open_checkpointer(store: RunStore) -> Iterator[Any]:
         connection.close()
 
 
-def drive_design(
-    config: RunConfig, workspace: Workspace, chat_model: OpenedChatModel, checkpointer: Any, events: EventSink
-) -> dict[str, Any]:
-    """The final state of the search, begun, continued or just read back."""
-    from graphs.design import DesignNodes, build_design_graph, count_steps
-    from graphs.design_state import start_state
+def open_designer(config: RunConfig, chat_model: OpenedChatModel) -> Designer:
+    """The designer that asks an opened chat model."""
     from graphs.designer import Designer
+    from graphs.tracing import LiveAnswers
 
-    designer = Designer(
-        chat_model=chat_model.model,
+    return Designer(
+        LiveAnswers(chat_model.model, config.llm.model_dump(mode="json")),
         designs_whole=chat_model.designs_whole,
         takes_masks=chat_model.takes_masks,
         is_checked=chat_model.drive == "check",
         context_tokens=chat_model.context_tokens,
     )
+
+
+def build_design(
+    config: RunConfig, workspace: Workspace, designer: Designer, checkpointer: Any, events: EventSink
+) -> CompiledStateGraph[Any, None, Any, Any]:
+    """The compiled design loop of a run."""
+    from graphs.design import DesignNodes, build_design_graph
+
     data_name = config.data.spec.split(":", 1)[0]
-    nodes = DesignNodes(designer, workspace, config.design, data_name, events)
-    graph = build_design_graph(nodes, checkpointer)
+    return build_design_graph(DesignNodes(designer, workspace, config.design, data_name, events), checkpointer)
+
+
+def build_delivery(
+    config: RunConfig, workspace: Workspace, designer: Designer, checkpointer: Any, events: EventSink
+) -> CompiledStateGraph[Any, None, Any, Any]:
+    """The compiled delivery of a run."""
+    from graphs.delivery import DeliveryNodes, build_delivery_graph
+
+    return build_delivery_graph(DeliveryNodes(designer, workspace, config.approve == "ask", events), checkpointer)
+
+
+def drive_design(
+    config: RunConfig, workspace: Workspace, designer: Designer, checkpointer: Any, events: EventSink
+) -> dict[str, Any]:
+    """The final state of the search, begun, continued or just read back."""
+    from graphs.design import count_steps
+    from graphs.design_state import start_state
+
+    graph = build_design(config, workspace, designer, checkpointer, events)
     return _drive(graph, "design", start_state(), count_steps(config.design), _refuse_to_ask)
 
 
 def _drive_delivery(
-    config: RunConfig, workspace: Workspace, winners: list[str], checkpointer: Any, events: EventSink, ask: Ask
+    config: RunConfig,
+    workspace: Workspace,
+    designer: Designer,
+    winners: list[str],
+    checkpointer: Any,
+    events: EventSink,
+    ask: Ask,
 ) -> dict[str, Any]:
-    from graphs.delivery import DeliveryNodes, build_delivery_graph, start_state
+    from graphs.delivery import start_state
 
-    nodes = DeliveryNodes(workspace=workspace, asks=config.approve == "ask", events=events)
-    graph = build_delivery_graph(nodes, checkpointer)
-    return _drive(graph, "delivery", start_state(winners), 16, ask)
+    def ask_on_record(payload: Mapping[str, Any]) -> list[str]:
+        answer = ask(payload)
+        events(Event("approval_answered", {"answer": answer}))
+        return answer
+
+    graph = build_delivery(config, workspace, designer, checkpointer, events)
+    return _drive(graph, "delivery", start_state(winners), 16, ask_on_record)
 
 
 def _refuse_to_ask(payload: Mapping[str, Any]) -> list[str]:

@@ -20,7 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from agent.config import RunConfig, resolve_config
-from agent.runner import build_workspace, create_run, drive_design, open_checkpointer, prepare, sum_usage
+from agent.runner import (
+    build_local_workspace,
+    create_run,
+    drive_design,
+    open_checkpointer,
+    open_designer,
+    prepare,
+    sum_usage,
+)
 from benchmarks.costs import describe_machine, write
 from benchmarks.searches import count_states, interval, spread_front
 from nas.errors import NoLegalCandidateError
@@ -37,10 +45,10 @@ def run_one(config: RunConfig, folder: Path) -> tuple[list[Trial], float, dict[s
         def record(event: Event) -> None:
             store.append_event(event, "")
 
-        workspace = build_workspace(config, store, resources.data, record)
+        workspace = build_local_workspace(config, store, resources.data, record)
         # a search without a legal candidate is a result like any other: nothing on the front
         with open_checkpointer(store) as checkpointer, contextlib.suppress(NoLegalCandidateError):
-            drive_design(config, workspace, resources.chat_model, checkpointer, record)
+            drive_design(config, workspace, open_designer(config, resources.chat_model), checkpointer, record)
         seconds = time.perf_counter() - started
         usage = sum_usage(store.load_trace())
     return list(workspace.trials), workspace.front().hypervolume, usage, seconds

@@ -30,6 +30,7 @@ from typing import Any
 
 from benchmarks.costs import PAPER, describe_machine, write
 from benchmarks.searches import MaskedSampler, Setting, interval, measure_diversity, run_search, same_everywhere
+from graphs.tracing import LiveAnswers
 from nas.architecture import Task
 from nas.cost import Budget, sample_feasible
 from nas.pareto import measure_hypervolume
@@ -84,7 +85,7 @@ def build_designers() -> Callable[[Entry, int], Any]:
             if entry.language_model
             else MaskedSampler(seed=seed, model_name=entry.name)
         )
-        return Designer(model, designs_whole=entry.designs_whole, takes_masks=entry.masked)
+        return Designer(LiveAnswers(model), designs_whole=entry.designs_whole, takes_masks=entry.masked)
 
     return build
 

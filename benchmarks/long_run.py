@@ -32,11 +32,13 @@ from graphs.design import DesignNodes, build_design_graph, count_steps
 from graphs.design_state import start_state
 from graphs.designer import Designer
 from graphs.settings import DesignSettings
+from graphs.tracing import LiveAnswers
 from nas.architecture import Architecture, Task
 from nas.board import find_board
 from nas.cost import Budget, sample_feasible
 from nas.datasets import load_dataset
 from nas.events import Event
+from nas.local_workshop import LocalWorkshop
 from nas.space import SearchSpace
 from nas.store import RunStore
 from nas.workspace import Workspace
@@ -117,8 +119,8 @@ def answer(*calls: tuple[str, dict[str, Any]]) -> dict[str, Any]:
 
 def build_designer(kind: str, num_trials: int, seed: int) -> Designer:
     if kind == "masked":
-        return Designer(MaskedSampler(seed=seed, model_name="masked"), takes_masks=True)
-    return Designer(ScriptedChatModel(answers=write_script(kind, num_trials, seed)))
+        return Designer(LiveAnswers(MaskedSampler(seed=seed, model_name="masked")), takes_masks=True)
+    return Designer(LiveAnswers(ScriptedChatModel(answers=write_script(kind, num_trials, seed))))
 
 
 def search(folder: Path, kind: str, num_trials: int, seed: int) -> dict[str, Any]:
@@ -131,10 +133,15 @@ def search(folder: Path, kind: str, num_trials: int, seed: int) -> dict[str, Any
         task=TASK,
         budget=BUDGET,
         board=find_board("nrf52840"),
-        training=same_everywhere(ONE_EPOCH),
-        data=load_dataset("digits", validation_fraction=0.2, seed=0, train_limit=256),
+        workshop=LocalWorkshop(
+            store,
+            TASK,
+            load_dataset("digits", validation_fraction=0.2, seed=0, train_limit=256),
+            same_everywhere(ONE_EPOCH),
+            seed,
+            meter,
+        ),
         seed=seed,
-        events=meter,
         num_niches=6,
     )
     settings = DesignSettings(

@@ -32,6 +32,7 @@ from nas.cost import Budget
 from nas.datasets import load_dataset
 from nas.errors import NoLegalCandidateError
 from nas.events import Event
+from nas.local_workshop import LocalWorkshop
 from nas.masks import DesignMask, EditMask
 from nas.niches import find_niche, split_niches
 from nas.pareto import find_front
@@ -162,10 +163,15 @@ def run_search(
             task=setting.task,
             budget=setting.budget,
             board=find_board(setting.board),
-            training=training,
-            data=load_dataset("digits", validation_fraction=0.2, seed=seed),
+            workshop=LocalWorkshop(
+                store,
+                setting.task,
+                load_dataset("digits", validation_fraction=0.2, seed=seed),
+                training,
+                seed,
+                recorder,
+            ),
             seed=seed,
-            events=recorder,
             num_niches=NUM_NICHES,
         )
         state = start_state()

@@ -10,6 +10,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import interrupt
 
+from graphs.designer import Designer
 from graphs.tracing import call_tool, trace_node
 from nas.events import EventSink
 from nas.workspace import Workspace
@@ -35,6 +36,7 @@ def start_state(winners: list[str]) -> DeliveryState:
 class DeliveryNodes:
     """The nodes of the delivery. `asks` makes approval wait for a person's answer."""
 
+    designer: Designer
     workspace: Workspace
     asks: bool
     events: EventSink

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from graphs.settings import Drive
-from graphs.tracing import ChatCall, call_chat_model, derive_seed
+from graphs.tracing import AnswerSource, ChatCall, call_chat_model, derive_seed
 from nas.events import EventSink
 from nas.workspace import Workspace
 from tools import build_toolbox
@@ -18,18 +17,22 @@ from tools import build_toolbox
 
 @dataclass(frozen=True)
 class Designer:
-    """A chat model and what is known of it before it is asked anything.
+    """Where the chat model's answers come from, and what is known of it before it is asked anything.
 
     `designs_whole`: every guided proposal is a whole design. `takes_masks`: it decodes under the masks that tools
     carry. `is_checked`: design.drive "auto" asks it questions with known answers; without, "auto" means guided.
     `context_tokens`: the longest conversation it can read, where that is known.
     """
 
-    chat_model: BaseChatModel
+    answers: AnswerSource
     designs_whole: bool = False
     takes_masks: bool = False
     is_checked: bool = False
     context_tokens: int | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """What is known of it, as plain values: enough, with its recorded answers, to run the search again."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "answers"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def count_right_answers(designer: Designer, workspace: Workspace, events: EventS
     for number, question in enumerate(QUESTIONS):
         messages = [SystemMessage(_ROLE), HumanMessage(question.text)]
         seed = derive_seed(workspace.seed, "check", number)
-        answer = call_chat_model(designer.chat_model, ChatCall(messages, tools, "auto", seed, number), events)
+        answer = call_chat_model(designer.answers, ChatCall(messages, tools, "auto", seed, number), events)
         calls = [(call["name"], _spell(call["args"])) for call in answer.calls]
         if calls != [(question.tool, _spell(question.arguments))]:
             return number

@@ -130,4 +130,4 @@ class Requests:
         index = state["num_answers"]
         seed = derive_seed(self.workspace.seed, "answer", index)
         call = ChatCall(messages, tools, tool_choice, seed, index, num_told)
-        return call_chat_model(self.designer.chat_model, call, self.events)
+        return call_chat_model(self.designer.answers, call, self.events)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.errors import GraphBubbleUp
 
 from graphs.conversation import clean_text, is_recordable, to_plain
-from nas.errors import ChatModelError
+from nas.errors import ChatModelError, CheckError, ConversationTooLongError
 from nas.events import Event, EventSink
 
 MAX_CALLS = 32  # tool calls that are taken of one answer
@@ -51,7 +53,7 @@ class ChatCall:
 
 @dataclass(frozen=True, slots=True)
 class ChatAnswer:
-    """What came back: the message, its usable tool calls with ids of our own, and the wall seconds it took.
+    """What came back, as the trace keeps it: the message, its usable tool calls with ids of our own, wall seconds.
 
     `num_unreadable` calls had no arguments that could be read or recorded.
     """
@@ -69,6 +71,63 @@ class ChatAnswer:
     def tokens(self) -> int:
         """Tokens read and written, 0 where the chat model does not say."""
         return self.message.usage_metadata["total_tokens"] if self.message.usage_metadata else 0
+
+
+class AnswerSource(Protocol):
+    """Where answers come from: a chat model, or the records of one."""
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """The chat model and its parameters, as plain values: a part of every request's key."""
+
+    def answer(self, call: ChatCall, key: str) -> dict[str, Any]:
+        """The answer as the trace keeps it (the data of `llm_answered`); raises ChatModelError when there is none."""
+
+
+@dataclass(frozen=True)
+class LiveAnswers:
+    """Asks a chat model."""
+
+    chat_model: BaseChatModel
+    identity: Mapping[str, Any] = field(default_factory=dict)
+
+    def answer(self, call: ChatCall, key: str) -> dict[str, Any]:  # noqa: ARG002  # the protocol's
+        """What the chat model says now, cut to what can be kept."""
+        started = time.monotonic()
+        bound = self.chat_model.bind_tools(call.tools, tool_choice=call.tool_choice)
+        message = bound.invoke(list(call.messages), seed=call.seed, index=call.index)
+        return _keep(message, round(time.monotonic() - started, 3))
+
+
+@dataclass(frozen=True)
+class RecordedAnswers:
+    """Gives recorded answers by the key of their request; a request nobody recorded is an error."""
+
+    identity: Mapping[str, Any]
+    answers: Mapping[str, dict[str, Any]]
+    failures: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+
+    def answer(self, call: ChatCall, key: str) -> dict[str, Any]:
+        """The recorded answer, or the recorded failure raised again."""
+        if key in self.answers:
+            return self.answers[key]
+        if key in self.failures:
+            failure = self.failures[key]
+            raise (ConversationTooLongError if failure["too_long"] else ChatModelError)(failure["error"])
+        raise CheckError(f"every request must have a recorded answer; request {call.index} (key {key}) has none")
+
+
+def request_key(identity: Mapping[str, Any], call: ChatCall) -> str:
+    """32 hexadecimal digits of everything an answer depends on: model, parameters, messages, tools, choice and seed."""
+    asked = {
+        "identity": dict(identity),
+        "messages": [to_plain(message) for message in call.messages],
+        "tools": [convert_to_openai_tool(tool) for tool in call.tools],
+        "tool_choice": call.tool_choice,
+        "seed": call.seed,
+        "index": call.index,
+    }
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def derive_seed(*parts: object) -> int:
@@ -98,9 +157,11 @@ def trace_node(graph: str, node: Node[State_contra], events: EventSink) -> Node[
     return traced
 
 
-def call_chat_model(chat_model: BaseChatModel, call: ChatCall, events: EventSink) -> ChatAnswer:
+def call_chat_model(source: AnswerSource, call: ChatCall, events: EventSink) -> ChatAnswer:
     """The chat model's answer, whatever it holds; raises ChatModelError when there is none."""
+    key = request_key(source.identity, call)
     request = {
+        "key": key,
         "messages": [to_plain(message) for message in call.messages[call.num_told :]],
         "num_told": call.num_told,
         "tools": [tool.name for tool in call.tools],
@@ -110,13 +171,19 @@ def call_chat_model(chat_model: BaseChatModel, call: ChatCall, events: EventSink
     }
     events(Event("llm_requested", request))
     started = time.monotonic()
-    bound = chat_model.bind_tools(call.tools, tool_choice=call.tool_choice)
     try:
-        answer = bound.invoke(list(call.messages), seed=call.seed, index=call.index)
+        answered = source.answer(call, key)
     except ChatModelError as error:
-        events(Event("llm_failed", {"error": str(error), "seconds": round(time.monotonic() - started, 3)}))
+        too_long = isinstance(error, ConversationTooLongError)
+        seconds = round(time.monotonic() - started, 3)
+        events(Event("llm_failed", {"key": key, "error": str(error), "too_long": too_long, "seconds": seconds}))
         raise
-    seconds = round(time.monotonic() - started, 3)
+    events(Event("llm_answered", answered))
+    return _read_answer(answered, call.index)
+
+
+def _keep(answer: AIMessage, seconds: float) -> dict[str, Any]:
+    """What the trace keeps of an answer: finite plain values of bounded length."""
     taken, invalid = answer.tool_calls[:MAX_CALLS], answer.invalid_tool_calls[:MAX_CALLS]
     usable, unusable = [], [f"{made['name']} {made['args']}" for made in invalid]
     for made in taken:
@@ -124,7 +191,7 @@ def call_chat_model(chat_model: BaseChatModel, call: ChatCall, events: EventSink
             usable.append(made)
         else:  # not spelled out: walking it could go deeper than Python can
             unusable.append(f"{made['name']} with arguments too long, too deep or no plain JSON")
-    answered = {
+    return {
         "content": clean_text(answer.text),
         "tool_calls": [{"name": made["name"], "args": made["args"]} for made in usable],
         "num_calls_left_out": len(answer.tool_calls) - len(taken),
@@ -133,10 +200,15 @@ def call_chat_model(chat_model: BaseChatModel, call: ChatCall, events: EventSink
         "metadata": {key: _shorten(value) for key, value in answer.response_metadata.items() if _is_plain(value)},
         "seconds": seconds,
     }
-    events(Event("llm_answered", answered))
-    named = [{**made, "id": f"call_{call.index}_{place}"} for place, made in enumerate(usable)]
-    message = answer.model_copy(update={"tool_calls": named, "content": answered["content"]})
-    return ChatAnswer(message, seconds, len(unusable))
+
+
+def _read_answer(answered: Mapping[str, Any], index: int) -> ChatAnswer:
+    calls = [
+        {**made, "id": f"call_{index}_{place}", "type": "tool_call"}
+        for place, made in enumerate(answered["tool_calls"])
+    ]
+    message = AIMessage(answered["content"], tool_calls=calls, usage_metadata=answered["usage"])
+    return ChatAnswer(message, answered["seconds"], len(answered["invalid_tool_calls"]))
 
 
 def call_tool(tool: BaseTool, arguments: Mapping[str, Any], events: EventSink) -> ToolMessage:

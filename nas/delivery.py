@@ -24,6 +24,7 @@ from nas.export.folder import METRICS_FILE, check_replaceable, write_folder
 from nas.export.onnx_network import export_onnx, run_onnx
 from nas.export.tflite import convert_int8, list_operators, read_quantization
 from nas.export.tflm import ArenaMeasurement, measure_arena, predict
+from nas.workshop import DeliveryLimits, DeliveryOrder
 
 if TYPE_CHECKING:
     from nas.network import Network
@@ -34,16 +35,6 @@ NUM_ONNX_IMAGES = 16
 ONNX_TOLERANCE = 1e-4  # of the largest logit: float32 sums in another order
 CHUNK_IMAGES = 256  # images that lie in memory as float at a time
 PACKAGES = ("torch", "tensorflow", "keras", "tflite-micro", "onnx", "onnxscript", "onnxruntime", "numpy")
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryLimits:
-    """What a delivery must keep: the budget's `flash_bytes` and `peak_sram_bytes`, on a board with `ram_bytes`."""
-
-    board_name: str
-    ram_bytes: int
-    flash_bytes: int
-    peak_sram_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,49 +72,44 @@ _Tell = Callable[..., None]
 
 def deliver(
     network: Network,
-    architecture: Architecture,
+    order: DeliveryOrder,
     task: Task,
     dataset: Dataset,
     *,
-    candidate_id: str,
-    limits: DeliveryLimits,
-    estimated: Mapping[str, Any],
     training: Mapping[str, Any],
-    explanation: str,
-    folder: Path,
     events: EventSink,
 ) -> Delivery:
     """Write the delivery folder of a trained network and return its metrics; the same arguments give the same bytes.
 
-    `estimated` is the JSON form of the candidate's cost report, `training` says where the weights come from. This is
-    where the test split is read, once, all of it. Raises CheckError, with figures, for a model that does not fit
-    `limits` or an ONNX file that computes something else; SettingError for a folder that must not be replaced or cannot
-    be written.
+    `training` says where the weights come from. This is where the test split is read, once, all of it. Raises
+    CheckError, with figures, for a model that does not fit the order's limits or an ONNX file that computes something
+    else; SettingError for a folder that must not be replaced or cannot be written.
     """
-    check_replaceable(folder)
+    check_replaceable(order.folder)
+    candidate_id, limits, estimated = order.candidate_id, order.limits, order.estimated
 
     def tell(step: str, done: int = 0, total: int = 0) -> None:
         data = {"phase": "export", "candidate": candidate_id, "step": step, "done": done, "total": total}
         events(Event("progress", data, transient=True))
 
-    exports = _export(network, architecture, task, dataset, limits, estimated, tell)
+    exports = _export(network, order.architecture, task, dataset, limits, estimated, tell)
     tell("writing the folder")
     firmware = _firmware(candidate_id, exports, task, dataset, limits)
     files = {
         "model.tflite": exports.tflite,
         "model.onnx": exports.onnx,
         "weights.safetensors": _weights(network),
-        "architecture.json": _json(architecture.to_dict()),
+        "architecture.json": _json(order.architecture.to_dict()),
         **{f"firmware/{name}": text.encode("ascii") for name, text in render_firmware(firmware).items()},
-        "EXPLANATION.md": explanation.encode(),
+        "EXPLANATION.md": order.explanation.encode(),
     }
     metrics = {"candidate": candidate_id, "board": limits.board_name} | _figures(exports, dataset, limits, estimated)
     metrics["firmware_arena_bytes"] = firmware.arena_bytes
     metrics["training"] = dict(training)
     metrics["versions"] = {package: version(package) for package in PACKAGES}
     metrics["files"] = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    write_folder(folder, files | {METRICS_FILE: _json(metrics)})
-    return Delivery(folder, metrics)
+    write_folder(order.folder, files | {METRICS_FILE: _json(metrics)})
+    return Delivery(order.folder, metrics)
 
 
 def _export(

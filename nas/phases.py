@@ -21,18 +21,7 @@ from nas.training import EpochResult, Recipe, TrainingResult, TrainingSettings
 from nas.training.loop import train
 from nas.training.teacher import teach
 from nas.training.weights import load_weights, save_weights
-
-
-@dataclass(frozen=True, slots=True)
-class TrainedPhase:
-    """Outcome of a phase: validation accuracy (fraction) of the final weights, its curve and wall seconds."""
-
-    phase: str
-    validation_accuracy: float
-    curve: tuple[dict[str, float], ...]
-    seconds: float
-    diverged: bool
-    teacher_accuracy: float | None = None
+from nas.workshop import TrainedPhase, phase_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +65,7 @@ class Phases:
         """Distillation of the fully trained candidate (paper, eq. 9-12); needs `full` to have run."""
         finished = self._finished(candidate_id, "distill")
         if finished is not None:
-            return finished
+            return self._told(candidate_id, finished)
         network = self._load(candidate_id, architecture, "full")
         teaching = teach(
             self._data,
@@ -120,7 +109,7 @@ class Phases:
     ) -> TrainedPhase:
         finished = self._finished(candidate_id, phase)
         if finished is not None:
-            return finished
+            return self._told(candidate_id, finished)
         folder = self._store.training_folder(candidate_id, phase)
         folder.mkdir(parents=True, exist_ok=True)
         result = train(
@@ -137,6 +126,11 @@ class Phases:
         outcome = _outcome(phase, result, teacher_accuracy)
         save_weights(network, folder / "weights.safetensors")
         write_json(folder / "result.json", asdict(outcome))  # last: its presence says that the phase is finished
+        return self._told(candidate_id, outcome)
+
+    def _told(self, candidate_id: str, outcome: TrainedPhase) -> TrainedPhase:
+        """The outcome, on record also where a crash came between training and trace."""
+        self._events(phase_event(candidate_id, outcome))
         return outcome
 
     def _finished(self, candidate_id: str, phase: str) -> TrainedPhase | None:
@@ -145,7 +139,7 @@ class Phases:
             return None
         try:
             record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return TrainedPhase(**(record | {"curve": tuple(record["curve"])}))
+            return TrainedPhase.from_dict(record)
         except (KeyError, TypeError, ValueError) as error:
             raise CheckError(f"{path} must hold a phase's outcome: {error!r}; remove it to train again") from error
 

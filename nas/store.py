@@ -1,6 +1,8 @@
 """One folder a run: configuration, trials, trace, checkpoints, training state and deliveries.
 
-Records are append-only JSON lines; a line torn by a crash is cut off when the run is opened for writing.
+Records are append-only JSON lines; a line torn by a crash is cut off when the run is opened for writing. The trace is a
+chain of digests, and `trace.seal` holds its last one: what was altered, moved or cut off by hand is found when it is
+read.
 """
 
 from __future__ import annotations
@@ -10,12 +12,13 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
 from nas.errors import CheckError, SettingError
 from nas.events import Event
+from nas.trace import GENESIS, Record, StepCounter, chain_digest
 from nas.trial import Trial
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -28,6 +31,7 @@ class RunStore:
         self.folder = folder
         self._lock: IO[str] | None = None
         self._next_seq = 1
+        self._digest = GENESIS
 
     @classmethod
     def create(cls, root: Path, run_id: str, config: Mapping[str, Any]) -> RunStore:
@@ -91,8 +95,11 @@ class RunStore:
         """The resolved configuration, with versions and seeds."""
         return _read_config(self.folder)
 
-    def lock(self) -> None:
-        """Claim the run for this process and mend what a crash tore; refuses while another process writes."""
+    def lock(self) -> tuple[str, ...]:
+        """Claim the run for this process and mend what a crash tore; the names of the files that were mended.
+
+        Refuses while another process writes; raises CheckError for a trace that was tampered with.
+        """
         handle = (self.folder / ".lock").open("w")
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -102,9 +109,11 @@ class RunStore:
                 f"a run has one writer; {self.run_id} is in use by another process; wait or stop it"
             ) from None
         self._lock = handle
-        for name in ("trials.jsonl", "trace.jsonl"):
-            _cut_torn_line(self.folder / name)
-        self._next_seq = 1 + max((record["seq"] for record in self.load_trace()), default=0)
+        names = ("trials.jsonl", "trace.jsonl", "conversation.jsonl", "what_ifs.jsonl")
+        mended = tuple(name for name in names if _cut_torn_line(self.folder / name))
+        for record in self.load_trace():
+            self._next_seq, self._digest = record["seq"] + 1, record["digest"]
+        return mended
 
     def close(self) -> None:
         """Give the run back."""
@@ -124,7 +133,10 @@ class RunStore:
 
     def load_trials(self) -> list[Trial]:
         """All judged trials, in the order in which they were settled."""
-        path = self.folder / "trials.jsonl"
+        return self._load_trials(self.folder / "trials.jsonl")
+
+    @staticmethod
+    def _load_trials(path: Path) -> list[Trial]:
         trials = []
         for record in _read_lines(path, required=("id", "number")):
             try:
@@ -134,16 +146,68 @@ class RunStore:
         return trials
 
     def append_event(self, event: Event, time: str) -> None:
-        """Write a lasting event to the trace, numbered from 1."""
+        """Write a lasting event to the trace, numbered from 1 and chained to the line before."""
         if event.transient:
             return
         record = {"seq": self._next_seq, "time": time, "kind": event.kind, "data": event.data}
-        _append_line(self.folder / "trace.jsonl", record)
-        self._next_seq += 1
+        self._append_record(record | {"digest": chain_digest(self._digest, record)})
 
-    def load_trace(self) -> Iterator[dict[str, Any]]:
-        """The trace's records, in order: seq, time, kind, data."""
-        return _read_lines(self.folder / "trace.jsonl", required=("seq", "time", "kind", "data"))
+    def adopt_trace(self, records: Iterable[Record]) -> None:
+        """Begin the trace with lines of another run's, digests included."""
+        for record in records:
+            self._append_record(record)
+
+    def _append_record(self, record: Record) -> None:
+        _append_line(self.folder / "trace.jsonl", record)
+        self._next_seq, self._digest = record["seq"] + 1, record["digest"]
+        _write_seal(self.folder / "trace.seal", record["seq"], self._digest)
+
+    def load_trace(self, *, until: int | None = None) -> Iterator[dict[str, Any]]:
+        """The trace's records, in order: seq, time, kind, data, digest; up to line `until` if given.
+
+        Raises CheckError at the first line that does not follow from the one before, and for lines that are missing
+        at the end.
+        """
+        path, seal = self.folder / "trace.jsonl", _read_seal(self.folder / "trace.seal")  # the seal first: it is older
+        digest, number, counter = GENESIS, 0, StepCounter()
+        for number, record in enumerate(_read_lines(path, required=("seq", "time", "kind", "data", "digest")), start=1):
+            previous, digest = digest, record["digest"]
+            if record["seq"] != number or chain_digest(previous, record) != digest:
+                raise CheckError(
+                    f"every line of {path} must follow from the line before; line {number}, in or after {counter}, "
+                    "does not: it was altered, moved or removed; restore the file, or fork the run at an earlier step: "
+                    "resume RUN --from STEP"
+                )
+            if seal is not None and seal[0] == number and seal[1] != digest:
+                raise CheckError(f"{path} must end as trace.seal says; line {number}, {counter}, was replaced")
+            counter.take(record)
+            yield record
+            if number == until:
+                return
+        if (seal is not None and seal[0] > number) or (seal is None and number > 1):
+            expected = f"{seal[0]} lines" if seal else "a trace.seal beside it"
+            raise CheckError(
+                f"{path} must have {expected}; it has {number} lines and ends in {counter}: it was truncated; restore "
+                "it, or fork the run at an earlier step: resume RUN --from STEP"
+            )
+
+    # --- what is said about a run afterwards -------------------------------------------------------------------
+
+    def append_what_if(self, trial: Trial) -> None:
+        """Record a what-if that was trained on request; it is no part of the search."""
+        _append_line(self.folder / "what_ifs.jsonl", trial.to_dict())
+
+    def load_what_ifs(self) -> list[Trial]:
+        """What was trained on request, in order."""
+        return self._load_trials(self.folder / "what_ifs.jsonl")
+
+    def append_turn(self, turn: Mapping[str, Any]) -> None:
+        """Record one question with its answer."""
+        _append_line(self.folder / "conversation.jsonl", turn)
+
+    def load_conversation(self) -> list[dict[str, Any]]:
+        """Every question so far with its answer, oldest first."""
+        return list(_read_lines(self.folder / "conversation.jsonl", required=("question", "answer")))
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
@@ -199,10 +263,34 @@ def _read_lines(path: Path, *, required: Sequence[str]) -> Iterator[dict[str, An
             yield record
 
 
-def _cut_torn_line(path: Path) -> None:
+def _cut_torn_line(path: Path) -> bool:
+    """Whether the file ended in half a line, which is cut off."""
     if not path.exists():
-        return
+        return False
     content = path.read_bytes()
-    if content and not content.endswith(b"\n"):
-        with path.open("r+b") as stream:
-            stream.truncate(content.rfind(b"\n") + 1)
+    if not content or content.endswith(b"\n"):
+        return False
+    with path.open("r+b") as stream:
+        stream.truncate(content.rfind(b"\n") + 1)
+    return True
+
+
+def _write_seal(path: Path, number: int, digest: str) -> None:
+    """Number and digest of the trace's last line, in place and at fixed length: one write, whole or not at all."""
+    is_new = not path.exists()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
+    try:
+        os.pwrite(descriptor, f"{number:>12} {digest}\n".encode(), 0)
+        if is_new:  # later ones may lag behind the trace after a power failure, which is no damage
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read_seal(path: Path) -> tuple[int, str] | None:
+    if not path.exists():
+        return None
+    number, _, digest = path.read_bytes().decode("utf-8", "replace").strip().partition(" ")
+    if not number.isdigit() or len(digest) != len(GENESIS):
+        raise CheckError(f"{path} must hold the number and the digest of the trace's last line; it was altered")
+    return int(number), digest

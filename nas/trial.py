@@ -10,6 +10,7 @@ from nas.architecture import Architecture, Stage
 from nas.cost import Price
 from nas.space import Edit
 
+WHAT_IF = "what_if"  # the origin of a network that was trained to answer a question, outside the search
 TrialState = Literal["proposed", "invalid", "duplicate", "rejected", "untrained", "trained", "failed"]
 
 
@@ -38,8 +39,8 @@ class Trial:
 
     @property
     def id(self) -> str:
-        """The candidate id, for example "c007"."""
-        return f"c{self.number:03d}"
+        """The candidate id, for example "c007"; "w007" for a what-if."""
+        return f"{'w' if self.origin == WHAT_IF else 'c'}{self.number:03d}"
 
     def to_dict(self) -> dict[str, Any]:
         """One line of trials.jsonl."""

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nas.architecture import Architecture, Task
 from nas.board import Board
 from nas.cost import Budget, CostReport, Violation, find_violations, report
 from nas.errors import CheckError, ProposalError
-from nas.events import Event, EventSink
 from nas.explanation import explain_trial
 from nas.niches import split_niches
 from nas.pareto import Trends, find_trends, measure_hypervolume
@@ -25,12 +23,7 @@ from nas.steering import Steering
 from nas.store import RunStore
 from nas.trial import Trial, TrialState, plain_costs
 from nas.trial_index import TrialIndex
-
-if TYPE_CHECKING:
-    from nas.datasets import Dataset
-    from nas.phases import Phases, TrainedPhase
-    from nas.training import TrainingSettings
-
+from nas.workshop import DeliveryLimits, DeliveryOrder, TrainedPhase, Workshop
 
 _NUM_IDS_SHOWN = 12
 _MAX_REASON = 1_000  # characters kept of what was wrong with a call
@@ -64,10 +57,8 @@ class Workspace:
         task: Task,
         budget: Budget,
         board: Board,
-        training: TrainingSettings,
-        data: Dataset,
+        workshop: Workshop,
         seed: int,
-        events: EventSink,
         num_niches: int = 0,
     ) -> None:
         self.store = store
@@ -78,9 +69,7 @@ class Workspace:
         self.seed = seed
         self.index = TrialIndex(store.load_trials(), split_niches(budget, num_niches))
         self.steering = Steering(self.index, space, task, budget, seed)
-        self._training = training
-        self._data = data
-        self._events = events
+        self._workshop = workshop
         self._assessed: tuple[str, Assessment] | None = None
         self._measured: tuple[tuple[Trial, ...], float] = ((), 0.0)
         self._number = 0
@@ -185,7 +174,7 @@ class Workspace:
             raise ProposalError(f"mini_train takes an open candidate; {candidate_id} was left: propose another")
         if trial.state != "proposed":
             return trial
-        result = self._phases.mini(candidate_id, _architecture(trial))
+        result = self._workshop.mini(candidate_id, _architecture(trial))
         state: TrialState = "failed" if result.diverged else "trained"
         settled = self._settle(
             replace(
@@ -197,7 +186,7 @@ class Workspace:
                 seconds=result.seconds,
             )
         )
-        self._phases.forget(candidate_id, "mini")
+        self._workshop.forget(candidate_id, "mini")
         return settled
 
     def pass_over(self, candidate_id: str) -> Trial:
@@ -217,19 +206,13 @@ class Workspace:
 
     # --- delivering --------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _phases(self) -> Phases:
-        from nas.phases import Phases  # late: torch
-
-        return Phases(self.store, self.task, self._data, self._training, self.seed, self._events)
-
     def train_fully(self, candidate_id: str) -> TrainedPhase:
         """The outcome of the full training of a candidate, from scratch."""
-        return self._phases.full(candidate_id, _architecture(self.find(candidate_id)))
+        return self._workshop.full(candidate_id, _architecture(self.find(candidate_id)))
 
     def distill(self, candidate_id: str) -> TrainedPhase:
         """The outcome of distillation of the fully trained candidate from the teacher."""
-        return self._phases.distill(candidate_id, _architecture(self.find(candidate_id)))
+        return self._workshop.distill(candidate_id, _architecture(self.find(candidate_id)))
 
     def explain(self, candidate_id: str) -> str:
         """The recorded facts of a candidate as Markdown."""
@@ -244,31 +227,21 @@ class Workspace:
 
     def export(self, candidate_id: str, *, folder: Path | None = None) -> dict[str, Any]:
         """The metrics of the delivered candidate; `folder` defaults to the store's delivery folder."""
-        from nas.delivery import DeliveryLimits, deliver  # late: tensorflow
-
-        architecture = _architecture(self.find(candidate_id))
-        chosen = self._phases.best(candidate_id, architecture)
         limits = DeliveryLimits(
             board_name=self.board.name,
             ram_bytes=self.board.sram_bytes,
             flash_bytes=self.budget.flash_bytes,
             peak_sram_bytes=self.budget.peak_sram_bytes,
         )
-        self._events(Event("progress", {"phase": "export", "step": "converting"}, transient=True))
-        delivery = deliver(
-            chosen.network,
-            architecture,
-            self.task,
-            self._data,
+        order = DeliveryOrder(
             candidate_id=candidate_id,
+            architecture=_architecture(self.find(candidate_id)),
             limits=limits,
-            training=chosen.origin,
             estimated=self.assess(candidate_id).report.to_dict(),
             explanation=self.explain(candidate_id),
             folder=folder or self.store.delivery_folder(candidate_id),
-            events=self._events,
         )
-        return delivery.metrics
+        return self._workshop.deliver(order)
 
 
 def _architecture(trial: Trial) -> Architecture:

@@ -12,6 +12,7 @@ from nas.board import find_board
 from nas.cost import Budget
 from nas.datasets import load_dataset
 from nas.events import Event
+from nas.local_workshop import LocalWorkshop
 from nas.store import RunStore
 from nas.training import DistillRecipe, Recipe, TeacherSettings, TrainingSettings
 from nas.workspace import Workspace
@@ -56,10 +57,10 @@ def open_workspace(
             task=TASK,
             budget=budget,
             board=find_board("nrf52840"),
-            training=tiny_training,
-            data=load_dataset("digits", validation_fraction=0.2, seed=0),
+            workshop=LocalWorkshop(
+                store, TASK, load_dataset("digits", validation_fraction=0.2, seed=0), tiny_training, 0, events.append
+            ),
             seed=0,
-            events=events.append,
             num_niches=4,
         )
 

@@ -27,7 +27,7 @@ def export(
     from agent.config import read_config
     from agent.display import Display
     from agent.narration import build_delivery_table
-    from agent.runner import build_workspace, limit_threads, load_data
+    from agent.runner import build_local_workspace, limit_threads, load_data
     from nas.errors import SettingError
     from nas.store import RunStore
 
@@ -38,7 +38,7 @@ def export(
         if board:
             config = config.for_board(board)
         limit_threads(config)
-        workspace = build_workspace(config, store, load_data(config), display.show)
+        workspace = build_local_workspace(config, store, load_data(config), display.show)
         members = workspace.front().members
         if candidate is None and not members:
             raise SettingError(f"export needs a trained candidate; run {store.run_id} has none")

@@ -16,6 +16,7 @@ from graphs.design import DesignNodes, build_design_graph, count_steps
 from graphs.design_state import start_state
 from graphs.designer import QUESTIONS, Designer
 from graphs.settings import DesignSettings
+from graphs.tracing import LiveAnswers
 from nas.errors import ConversationTooLongError
 from nas.events import Event
 from nas.workspace import Workspace
@@ -49,7 +50,7 @@ def says(*calls: dict[str, Any], content: str = "") -> dict[str, Any]:
 
 def run(workspace: Workspace, answers: list[Any], events: list[Event], **settings: Any) -> dict[str, Any]:
     chosen = DesignSettings(**({"drive": "autonomous"} | settings))
-    designer = Designer(ScriptedChatModel(answers=answers), is_checked=True)
+    designer = Designer(LiveAnswers(ScriptedChatModel(answers=answers)), is_checked=True)
     graph = build_design_graph(DesignNodes(designer, workspace, chosen, "digits", events.append), InMemorySaver())
     config: Any = {"configurable": {"thread_id": "design"}, "recursion_limit": count_steps(chosen)}
     return dict(graph.invoke(start_state(), config))
@@ -192,7 +193,9 @@ def test_an_interrupted_round_goes_on_where_it_was(open_workspace: Open, events:
     config: Any = {"configurable": {"thread_id": "design"}, "recursion_limit": 100}
 
     def build(answers: list[Any], space: Workspace) -> Any:
-        nodes = DesignNodes(Designer(ScriptedChatModel(answers=answers)), space, settings, "digits", events.append)
+        nodes = DesignNodes(
+            Designer(LiveAnswers(ScriptedChatModel(answers=answers))), space, settings, "digits", events.append
+        )
         return build_design_graph(nodes, saver)
 
     with pytest.raises(ChatModelError):
@@ -221,7 +224,7 @@ RIGHT = [says(call(question.tool, **question.arguments)) for question in QUESTIO
 def test_only_a_model_without_a_mistake_chooses_its_tools(
     open_workspace: Open, events: list[Event], answers: list[Any], drive: str, num_right: int
 ) -> None:
-    designer = Designer(ScriptedChatModel(answers=answers), is_checked=True)
+    designer = Designer(LiveAnswers(ScriptedChatModel(answers=answers)), is_checked=True)
     nodes = DesignNodes(designer, open_workspace(), DesignSettings(), "digits", events.append)
     assert nodes.examine(start_state()) == {"drive": drive}
     found = events[-1].data
@@ -230,7 +233,11 @@ def test_only_a_model_without_a_mistake_chooses_its_tools(
 
 def test_baselines_and_scripts_are_guided_without_questions(open_workspace: Open, events: list[Event]) -> None:
     nodes = DesignNodes(
-        Designer(ScriptedChatModel(answers=[])), open_workspace(), DesignSettings(), "digits", events.append
+        Designer(LiveAnswers(ScriptedChatModel(answers=[]))),
+        open_workspace(),
+        DesignSettings(),
+        "digits",
+        events.append,
     )
     assert nodes.examine(start_state()) == {"drive": "guided"}
 
@@ -316,7 +323,7 @@ def test_a_conversation_the_model_cannot_read_ends_the_round_not_the_run(
     model = Forgetful(answers=[says(propose()), says(propose(kernel_size=5))])
     settings = DesignSettings(drive="autonomous", max_trials=2)
     graph = build_design_graph(
-        DesignNodes(Designer(model), workspace, settings, "digits", events.append), InMemorySaver()
+        DesignNodes(Designer(LiveAnswers(model)), workspace, settings, "digits", events.append), InMemorySaver()
     )
     config: Any = {"configurable": {"thread_id": "design"}, "recursion_limit": 100}
     graph.invoke(start_state(), config)

@@ -14,6 +14,7 @@ from graphs.design import DesignNodes, build_design_graph
 from graphs.design_state import start_state
 from graphs.designer import Designer
 from graphs.settings import DesignSettings
+from graphs.tracing import LiveAnswers
 from nas.errors import ChatModelError, NoLegalCandidateError
 from nas.events import Event
 from nas.workspace import Workspace
@@ -33,7 +34,9 @@ def edit(candidate: str, *edits: tuple[int, str, Any]) -> dict[str, Any]:
 
 def build(workspace: Workspace, answers: list[Any], events: list[Event], **settings: Any) -> Any:
     chat_model: BaseChatModel = ScriptedChatModel(answers=answers, model_name="scripted")
-    nodes = DesignNodes(Designer(chat_model), workspace, DesignSettings(**settings), "digits", events.append)
+    nodes = DesignNodes(
+        Designer(LiveAnswers(chat_model)), workspace, DesignSettings(**settings), "digits", events.append
+    )
     return build_design_graph(nodes, InMemorySaver())
 
 

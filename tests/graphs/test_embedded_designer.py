@@ -16,6 +16,7 @@ from graphs.design import DesignNodes, build_design_graph, count_steps
 from graphs.design_state import start_state
 from graphs.designer import Designer, count_right_answers
 from graphs.settings import DesignSettings
+from graphs.tracing import LiveAnswers
 from nas.events import Event
 from nas.workspace import Workspace
 
@@ -36,7 +37,7 @@ def terse(smollm2: OpenedChatModel) -> OpenedChatModel:
 
 def run(opened: OpenedChatModel, workspace: Workspace, events: list[Event], **settings: Any) -> None:
     chosen = DesignSettings(**settings)
-    designer = Designer(opened.model, takes_masks=opened.takes_masks, context_tokens=opened.context_tokens)
+    designer = Designer(LiveAnswers(opened.model), takes_masks=opened.takes_masks, context_tokens=opened.context_tokens)
     graph = build_design_graph(DesignNodes(designer, workspace, chosen, "digits", events.append), InMemorySaver())
     config: Any = {"configurable": {"thread_id": "design"}, "recursion_limit": count_steps(chosen)}
     graph.invoke(start_state(), config)
@@ -46,7 +47,7 @@ def test_it_does_not_pass_the_check_which_is_why_nobody_asks_it(
     terse: OpenedChatModel, open_workspace: Open, events: list[Event]
 ) -> None:
     assert terse.drive == "guided"
-    assert count_right_answers(Designer(terse.model), open_workspace(), events.append) < 4
+    assert count_right_answers(Designer(LiveAnswers(terse.model)), open_workspace(), events.append) < 4
 
 
 def test_guided_and_masked_it_makes_legal_and_new_designs_only(

@@ -18,9 +18,11 @@ from graphs.design import DesignNodes, build_design_graph, count_steps
 from graphs.design_state import start_state
 from graphs.designer import Designer
 from graphs.settings import DesignSettings
+from graphs.tracing import LiveAnswers
 from nas.board import find_board
 from nas.datasets import Dataset, load_dataset
 from nas.events import Event
+from nas.local_workshop import LocalWorkshop
 from nas.store import RunStore
 from nas.training import TrainingSettings
 from nas.workspace import Workspace
@@ -100,16 +102,16 @@ def sit(folder: Path, training: TrainingSettings, drive: str, kill_at: int = 0) 
         task=TASK,
         budget=BUDGET,
         board=find_board("nrf52840"),
-        training=training,
-        data=load_digits(),
+        workshop=LocalWorkshop(store, TASK, load_digits(), training, 0, watch),
         seed=0,
-        events=watch,
         num_niches=4,
     )
     chosen = DesignSettings.model_validate(settings)
     connection = sqlite3.connect(store.checkpoints_path, check_same_thread=False)
     try:
-        nodes = DesignNodes(Designer(ScriptedChatModel(answers=answers)), workspace, chosen, "digits", watch)
+        nodes = DesignNodes(
+            Designer(LiveAnswers(ScriptedChatModel(answers=answers))), workspace, chosen, "digits", watch
+        )
         graph = build_design_graph(nodes, PrunedSqliteSaver(connection))
         config: Any = {"configurable": {"thread_id": "design"}, "recursion_limit": count_steps(chosen)}
         begun = graph.get_state(config).values

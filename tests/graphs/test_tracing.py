@@ -10,7 +10,7 @@ from openai_server import OpenAIServer, calls
 
 from agent.chat_models.registry import open_chat_model
 from agent.chat_models.settings import ChatModelSettings
-from graphs.tracing import ChatCall, call_chat_model
+from graphs.tracing import ChatCall, LiveAnswers, call_chat_model
 from nas.events import Event
 from tools import build_explain
 
@@ -25,7 +25,7 @@ def test_arguments_of_any_depth_are_unreadable_never_a_crash() -> None:
         tool = build_explain(None)  # type: ignore[arg-type]  # offered, never run
         for index in range(len(depths)):
             request = ChatCall([HumanMessage("Explain.")], [tool], "auto", seed=1, index=index)
-            answer = call_chat_model(model, request, events.append)
+            answer = call_chat_model(LiveAnswers(model), request, events.append)
             assert (answer.calls, answer.num_unreadable) == ([], 1)
     answered = [event.data for event in events if event.kind == "llm_answered"]
     assert len(answered) == len(depths)

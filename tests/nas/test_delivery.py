@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from nas.architecture import Architecture, Stage, Task
 from nas.cost import report
 from nas.datasets import Dataset, load_dataset
-from nas.delivery import Delivery, DeliveryLimits, deliver
+from nas.delivery import Delivery, deliver
 from nas.errors import CheckError, SettingError
 from nas.events import Event, ignore_events
 from nas.export.onnx_network import run_onnx
@@ -27,6 +27,7 @@ from nas.space import SearchSpace
 from nas.training import Recipe
 from nas.training.loop import train
 from nas.training.prediction import evaluate_accuracy, predict_logits
+from nas.workshop import DeliveryLimits, DeliveryOrder
 
 ARCHITECTURE = Architecture(
     (
@@ -69,16 +70,18 @@ Deliver = Callable[..., Delivery]
 @pytest.fixture(scope="module")
 def deliver_to(network: Network, dataset: Dataset) -> Deliver:
     def deliver_one(folder: Path, **changes: Any) -> Delivery:
-        arguments: dict[str, Any] = {
+        order: dict[str, Any] = {
             "candidate_id": "c0007",
+            "architecture": ARCHITECTURE,
             "limits": LIMITS,
             "estimated": report(ARCHITECTURE, TASK).to_dict(),
-            "training": {"weights_of_phase": "full"},
             "explanation": "# Why\n\nBecause.\n",
             "folder": folder,
-            "events": ignore_events,
         }
-        return deliver(network, ARCHITECTURE, TASK, dataset, **(arguments | changes))
+        arguments: dict[str, Any] = {"training": {"weights_of_phase": "full"}, "events": ignore_events}
+        for name, value in changes.items():
+            (arguments if name in arguments else order)[name] = value
+        return deliver(network, DeliveryOrder(**order), TASK, dataset, **arguments)
 
     return deliver_one
 

@@ -1,0 +1,61 @@
+"""Training and delivery on this machine; torch and tensorflow are imported when the first work is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from nas.architecture import Architecture, Task
+from nas.events import Event, EventSink
+from nas.store import RunStore
+from nas.workshop import DeliveryOrder, TrainedPhase, delivery_event
+
+if TYPE_CHECKING:
+    from nas.datasets import Dataset
+    from nas.phases import Phases
+    from nas.training import TrainingSettings
+
+
+@dataclass(frozen=True)
+class LocalWorkshop:
+    """Works in the run's folder; every finished phase and delivery becomes an event."""
+
+    store: RunStore
+    task: Task
+    data: Dataset
+    training: TrainingSettings
+    seed: int
+    events: EventSink
+
+    @cached_property
+    def _phases(self) -> Phases:
+        from nas.phases import Phases  # late: torch
+
+        return Phases(self.store, self.task, self.data, self.training, self.seed, self.events)
+
+    def mini(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
+        """The mini-phase, from scratch."""
+        return self._phases.mini(candidate_id, architecture)
+
+    def full(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
+        """The full training, from scratch."""
+        return self._phases.full(candidate_id, architecture)
+
+    def distill(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
+        """Distillation of the fully trained candidate."""
+        return self._phases.distill(candidate_id, architecture)
+
+    def deliver(self, order: DeliveryOrder) -> dict[str, Any]:
+        """The metrics of the delivery folder, written from the better weights of full and distill."""
+        from nas.delivery import deliver  # late: tensorflow
+
+        chosen = self._phases.best(order.candidate_id, order.architecture)
+        self.events(Event("progress", {"phase": "export", "step": "converting"}, transient=True))
+        delivery = deliver(chosen.network, order, self.task, self.data, training=chosen.origin, events=self.events)
+        self.events(delivery_event(order.candidate_id, delivery.metrics))
+        return delivery.metrics
+
+    def forget(self, candidate_id: str, phase: str) -> None:
+        """Remove a phase's checkpoints."""
+        self._phases.forget(candidate_id, phase)
