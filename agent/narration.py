@@ -42,6 +42,13 @@ class Narrator:
             Text(""),
         ]
 
+    def _tell_run_forked(self, data: Mapping[str, Any]) -> list[RenderableType]:
+        return [Text(f"  forked    from step {data['step']} of run {plain(data['run'])}"), Text("")]
+
+    def _tell_records_mended(self, data: Mapping[str, Any]) -> list[RenderableType]:
+        files = ", ".join(map(plain, data["files"]))
+        return [Text.assemble("  mended    ", (f"the last line of {files}, torn by a crash, was cut off", "yellow"))]
+
     def _tell_drive_chosen(self, data: Mapping[str, Any]) -> list[RenderableType]:
         reasons = {
             "setting": "as design.drive says",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agent.config import RunConfig
@@ -14,17 +14,35 @@ from agent.runner import drive_run, prepare
 from agent.sanitize import plain
 from agent.transcript import save_transcript
 from nas.errors import KilosmithError, NoLegalCandidateError
+from nas.events import Event
 from nas.store import RunStore
 
 
-def carry_on(config: RunConfig, open_store: Callable[[], RunStore], *, json: bool, quiet: bool) -> None:
-    """Carry a run to its end; whatever happens after it was opened, its transcript is saved and it is given back."""
+def carry_on(
+    config: RunConfig,
+    open_store: Callable[[Callable[[str], None]], RunStore],
+    *,
+    json: bool,
+    quiet: bool,
+    mended: Sequence[str] = (),
+) -> None:
+    """Carry a run to its end; whatever happens after it was opened, its transcript is saved and it is given back.
+
+    `open_store` is told how to say, in a line each, what takes long. `mended` names records that a crash had torn.
+    """
     console = message_console()
     with Display(console, quiet=quiet) as display:
         resources = prepare(config, display.show)
-        with open_store() as store:
+
+        def tell(step: str) -> None:
+            display.show(Event("progress", {"phase": "opening", "step": step}, transient=True))
+
+        def ask(payload: Mapping[str, Any]) -> list[str]:
+            return _ask(display, payload)
+
+        with open_store(tell) as store:
             try:
-                outcome = drive_run(config, resources, store, display.show, lambda payload: _ask(display, payload))
+                outcome = drive_run(config, resources, store, display.show, ask, mended=mended)
             except (KeyboardInterrupt, KilosmithError, OSError, sqlite3.Error) as error:
                 display.pause()
                 if not quiet and not isinstance(error, NoLegalCandidateError):  # that one is final

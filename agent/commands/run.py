@@ -49,4 +49,4 @@ def run(
     run_id = name or name_run(resolved)
     resolved.resolve_budget()  # what is wrong with the arguments must not wait for the chat model to be opened
     RunStore.check_new(Path(runs), run_id)
-    carry_on(resolved, lambda: create_run(resolved, Path(runs), run_id), json=json, quiet=quiet)
+    carry_on(resolved, lambda _: create_run(resolved, Path(runs), run_id), json=json, quiet=quiet)
