@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.narration import Narrator, build_front_table
-from agent.sanitize import plain
 from nas.events import Event
+from nas.plain_text import plain
 
 _LINE_EVERY_SECONDS = 15.0  # without a terminal a long phase says now and then that it is alive
 

@@ -9,8 +9,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agent.sanitize import plain
 from nas.events import Event
+from nas.explanation.explanation import read_explanation
+from nas.plain_text import plain
 
 KIB = 1024
 
@@ -101,6 +102,16 @@ class Narrator:
         return [
             Text.assemble("  screened  ", (f"{data['candidate']} {data['state']}: {plain(reason)[:400]}", "yellow"))
         ]
+
+    def _tell_explained(self, data: Mapping[str, Any]) -> list[RenderableType]:
+        explanation = read_explanation(data)
+        lines: list[RenderableType] = []
+        for claim in explanation.checked:
+            style = {"true": "green", "corrected": "yellow", "dropped": "red"}[claim.verdict]
+            told = claim.note if claim.verdict == "dropped" else claim.sentence()
+            lines.append(Text.assemble("  explains  ", (claim.verdict, style), f" {plain(told)}"))
+        lines += [Text(f"  explains  {plain(claim.sentence)}") for claim in explanation.selected]
+        return [*lines, Text(f"  checked   {plain(explanation.say_what_was_checked())}", style="dim")]
 
     def _tell_front_changed(self, data: Mapping[str, Any]) -> list[RenderableType]:
         members = ", ".join(member["id"] for member in data["front"])

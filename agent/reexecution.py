@@ -43,7 +43,7 @@ class Reexecution:
 
 def verify(store: RunStore, target: RunStore, on_step: Callable[[Step], None]) -> Reexecution:
     """Run everything again into `target` and compare; raises CheckError that names the first step that differs."""
-    records = list(store.load_trace())
+    records: list[Record] = list(store.load_trace())
     if not records:
         raise CheckError(f"a replay needs a trace; {store.folder}/trace.jsonl is missing or empty; resume the run")
     steps = read_steps(records)
@@ -90,8 +90,8 @@ class _Again:
         first = next(record["data"] for record in self.records if record["kind"] == "run_started")
         self._config = _read_sitting(first)
         workshop = RecordedWorkshop(self.records, self._events.append)
-        self._workspace: Workspace = build_workspace(self._config, self.target, workshop)
-        self._winners: list[str] = []
+        self._workspace: Workspace = build_workspace(self._config, self.target, workshop, first["num_images"])
+        self._found: dict[str, Any] = {}
         self._delivered: dict[str, Any] = {"approved": [], "outcomes": {}}
 
     def run(self, step: Step) -> None:
@@ -132,7 +132,7 @@ class _Again:
             answer = _find_answer(self.records, step)
             state = graph.invoke(Command(resume=answer), config, interrupt_after="*", durability="sync")
         if step.graph == "design":
-            self._winners = list(state["winners"])
+            self._found = dict(state)
         else:
             self._delivered = dict(state)
 
@@ -143,7 +143,7 @@ class _Again:
             return start_state()
         from graphs.delivery import start_state as start_delivery
 
-        return start_delivery(self._winners)
+        return start_delivery(self._found["winners"], self._found["drive"], self._found["num_answers"])
 
     # --- comparing ---------------------------------------------------------------------------------------------
 
@@ -264,19 +264,18 @@ def find_difference(recorded: Any, executed: Any, place: str = "") -> str:
         for name in {**recorded, **executed}:
             if name not in recorded or name not in executed:
                 return f"{place}{name} is {'missing in the record' if name in executed else 'only in the record'}"
-            if difference := find_difference(recorded[name], executed[name], f"{place}{name}."):
-                return difference
+        pairs = [(f"{place}{name}.", recorded[name], executed[name]) for name in recorded]
+    elif isinstance(recorded, list) and isinstance(executed, list) and len(recorded) == len(executed):
+        pairs = [(f"{place}{index}.", *pair) for index, pair in enumerate(zip(recorded, executed, strict=True))]
+    elif _is_same_scalar(recorded, executed):
         return ""
-    if isinstance(recorded, list) and isinstance(executed, list) and len(recorded) == len(executed):
-        pairs = enumerate(zip(recorded, executed, strict=True))
-        return next(
-            (found for index, pair in pairs if (found := find_difference(*pair, f"{place}{index}."))),
-            "",
-        )
-    if recorded == executed and isinstance(recorded, bool) == isinstance(executed, bool):
-        return ""
-    if isinstance(recorded, float | int) and isinstance(executed, float | int):
-        if not isinstance(recorded, bool | int) and math.isclose(recorded, executed, rel_tol=1e-9, abs_tol=1e-12):
-            return ""
-    spelled = [json.dumps(value)[:_MOST_SHOWN] for value in (recorded, executed)]
-    return f"{place.rstrip('.') or 'value'} is recorded as {spelled[0]}, executed again it is {spelled[1]}"
+    else:
+        spelled = [json.dumps(value)[:_MOST_SHOWN] for value in (recorded, executed)]
+        return f"{place.rstrip('.') or 'value'} is recorded as {spelled[0]}, executed again it is {spelled[1]}"
+    return next((found for name, before, after in pairs if (found := find_difference(before, after, name))), "")
+
+
+def _is_same_scalar(recorded: Any, executed: Any) -> bool:
+    if isinstance(recorded, float) and isinstance(executed, float):
+        return math.isclose(recorded, executed, rel_tol=1e-9, abs_tol=1e-12)
+    return type(recorded) is type(executed) and bool(recorded == executed)

@@ -128,8 +128,8 @@ def load_data(config: RunConfig) -> Dataset:
     )
 
 
-def build_workspace(config: RunConfig, store: RunStore, workshop: Workshop) -> Workspace:
-    """The workspace of a run."""
+def build_workspace(config: RunConfig, store: RunStore, workshop: Workshop, num_images: Mapping[str, int]) -> Workspace:
+    """The workspace of a run, whose data set's splits hold `num_images`."""
     return Workspace(
         store=store,
         space=config.resolve_space(),
@@ -139,13 +139,19 @@ def build_workspace(config: RunConfig, store: RunStore, workshop: Workshop) -> W
         workshop=workshop,
         seed=config.seed,
         num_niches=config.design.num_niches,
+        num_images=num_images,
     )
+
+
+def count_images(data: Dataset) -> dict[str, int]:
+    """Images in each split."""
+    return {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)}
 
 
 def build_local_workspace(config: RunConfig, store: RunStore, data: Dataset, events: EventSink) -> Workspace:
     """The workspace of a run that is trained and delivered on this machine."""
     workshop = LocalWorkshop(store, config.resolve_task(), data, config.training, config.seed, events)
-    return build_workspace(config, store, workshop)
+    return build_workspace(config, store, workshop, count_images(data))
 
 
 def drive_run(
@@ -156,21 +162,28 @@ def drive_run(
     ask: Ask,
     *,
     mended: Sequence[str] = (),
+    open_workshop: Callable[[EventSink], Workshop] | None = None,
 ) -> RunOutcome:
-    """Carry a locked run to its end from wherever it stands; `mended` names the records that a crash had torn."""
+    """Carry a locked run to its end from wherever it stands; `mended` names the records that a crash had torn.
+
+    `open_workshop` puts another workshop in the place of this machine's.
+    """
 
     def events(event: Event) -> None:
         store.append_event(event, datetime.now(UTC).isoformat(timespec="milliseconds"))
         show(event)
 
-    workspace = build_local_workspace(config, store, resources.data, events)
+    if open_workshop is None:
+        workspace = build_local_workspace(config, store, resources.data, events)
+    else:
+        workspace = build_workspace(config, store, open_workshop(events), count_images(resources.data))
     designer = open_designer(config, resources.chat_model)
     events(Event("run_started", _introduce(store, config, workspace, resources.data, designer)))
     if mended:
         events(Event("records_mended", {"files": list(mended)}))
     with open_checkpointer(store) as checkpointer:
         found = drive_design(config, workspace, designer, checkpointer, events)
-        delivered = _drive_delivery(config, workspace, designer, found["winners"], checkpointer, events, ask)
+        delivered = _drive_delivery(config, workspace, designer, found, checkpointer, events, ask)
     outcome = sum_up(store.run_id, store.folder, workspace, delivered, store.load_trace())
     events(Event("run_finished", outcome.to_dict()))
     return outcome
@@ -225,7 +238,7 @@ def _introduce(
         "max_proposals": config.design.max_proposals,
         "max_trials": config.design.max_trials,
         "resumed": any(True for _ in store.load_trace()),
-        "num_images": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)},
+        "num_images": count_images(data),
         "designer": designer.describe(),
         "config": config.model_dump(mode="json"),
     }
@@ -293,7 +306,7 @@ def _drive_delivery(
     config: RunConfig,
     workspace: Workspace,
     designer: Designer,
-    winners: list[str],
+    found: Mapping[str, Any],
     checkpointer: Any,
     events: EventSink,
     ask: Ask,
@@ -306,7 +319,8 @@ def _drive_delivery(
         return answer
 
     graph = build_delivery(config, workspace, designer, checkpointer, events)
-    return _drive(graph, "delivery", start_state(winners), 16, ask_on_record)
+    start = start_state(found["winners"], found["drive"], found["num_answers"])
+    return _drive(graph, "delivery", start, 16, ask_on_record)
 
 
 def _refuse_to_ask(payload: Mapping[str, Any]) -> list[str]:

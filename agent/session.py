@@ -11,10 +11,10 @@ from agent.config import RunConfig
 from agent.display import Display
 from agent.output import message_console, print_json
 from agent.runner import drive_run, prepare
-from agent.sanitize import plain
 from agent.transcript import save_transcript
 from nas.errors import KilosmithError, NoLegalCandidateError
 from nas.events import Event
+from nas.plain_text import plain
 from nas.store import RunStore
 
 

@@ -1,4 +1,4 @@
-"""The delivery: approve -> train_fully -> distill -> export -> report."""
+"""The delivery: approve -> train_fully -> distill -> explain -> export -> report."""
 
 from __future__ import annotations
 
@@ -11,25 +11,31 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import interrupt
 
 from graphs.designer import Designer
-from graphs.tracing import call_tool, trace_node
+from graphs.explaining import Explainer
+from graphs.tracing import trace_node
 from nas.events import EventSink
+from nas.explanation.explanation import read_explanation
 from nas.workspace import Workspace
-from tools import build_explain
 
 _LONG_LISTS = ("operators", "files", "versions")  # they stay in metrics.json; graph state is small
 
 
 class DeliveryState(TypedDict):
-    """winners: who was selected; approved: who may be delivered; outcomes: candidate id -> phase -> plain figures."""
+    """winners: who was selected; approved: who may be delivered; outcomes: candidate id -> phase -> plain figures.
+
+    drive and num_answers are the search's last: how the designer was driven, and how often it has answered.
+    """
 
     winners: list[str]
+    drive: str
+    num_answers: int
     approved: list[str]
     outcomes: dict[str, dict[str, Any]]
 
 
-def start_state(winners: list[str]) -> DeliveryState:
+def start_state(winners: list[str], drive: str, num_answers: int) -> DeliveryState:
     """The state before approval."""
-    return DeliveryState(winners=winners, approved=[], outcomes={})
+    return DeliveryState(winners=winners, drive=drive, num_answers=num_answers, approved=[], outcomes={})
 
 
 @dataclass(frozen=True)
@@ -57,12 +63,24 @@ class DeliveryNodes:
         """Distill the teacher into every approved winner."""
         return self._add(state, "distill", lambda candidate: _without_curve(self.workspace.distill(candidate)))
 
+    def explain(self, state: DeliveryState) -> dict[str, Any]:
+        """Ask the designer, now that all figures are known, why each design was chosen; keep what the records bear."""
+        explainer = Explainer(self.designer, state["drive"] == "autonomous", self.workspace.seed, self.events)
+        records = self.workspace.records(state["outcomes"])
+
+        def explain(candidate: str) -> dict[str, Any]:
+            index = state["num_answers"] + state["approved"].index(candidate)
+            return explainer.explain(records, candidate, index).to_dict()
+
+        return self._add(state, "explanation", explain)
+
     def export(self, state: DeliveryState) -> dict[str, Any]:
         """Deliver every approved winner as int8 firmware parts, verified in the TFLM runtime on the test split."""
+        records = self.workspace.records(state["outcomes"])
 
         def deliver(candidate: str) -> dict[str, Any]:
-            call_tool(build_explain(self.workspace), {"candidate_id": candidate}, self.events)
-            metrics = self.workspace.export(candidate)
+            explanation = read_explanation(state["outcomes"][candidate]["explanation"])
+            metrics = self.workspace.export(explanation, records)
             return {name: value for name, value in metrics.items() if name not in _LONG_LISTS}
 
         return self._add(state, "metrics", deliver)
@@ -92,13 +110,14 @@ def build_delivery_graph(
 ) -> CompiledStateGraph[DeliveryState, None, DeliveryState, DeliveryState]:
     """The compiled delivery."""
     graph: StateGraph[DeliveryState, None, DeliveryState, DeliveryState] = StateGraph(DeliveryState)
-    steps = (nodes.approve, nodes.train_fully, nodes.distill, nodes.export, nodes.report)
+    steps = (nodes.approve, nodes.train_fully, nodes.distill, nodes.explain, nodes.export, nodes.report)
     for step in steps:
         graph.add_node(step.__name__, trace_node("delivery", step, nodes.events))
     graph.add_edge(START, "approve")
     graph.add_conditional_edges("approve", nodes.route_after_approve)
     graph.add_edge("train_fully", "distill")
-    graph.add_edge("distill", "export")
+    graph.add_edge("distill", "explain")
+    graph.add_edge("explain", "export")
     graph.add_edge("export", "report")
     graph.add_edge("report", END)
     return graph.compile(checkpointer=checkpointer)

@@ -8,9 +8,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from graphs.settings import DesignSettings
-from nas.niches import Niche
 from nas.space import spell_choice
-from nas.suggestions import suggest
 from nas.trial import Trial
 from nas.workspace import Workspace
 from prompts import render
@@ -23,8 +21,8 @@ def write_prompt(
     data_name: str,
     *,
     rejections: Sequence[str],
+    suggestions: Sequence[str],
     parent: Trial | None = None,
-    niche: Niche | None = None,
     autonomous: bool = False,
 ) -> list[BaseMessage]:
     """Role and task; what changes from candidate to candidate stands last, so that a local model reads it alone anew.
@@ -51,7 +49,7 @@ def write_prompt(
         num_front=len(index.front),
         trends=trends,
         latest=[{"id": trial.id, "outcome": _phrase_outcome(trial, workspace)} for trial in index.recent_trained],
-        suggestions=suggest(trends, tuple(index.recent_rejected), workspace.budget, niche),
+        suggestions=suggestions,
         rejections=rejections,
         parent=_describe_parent(parent),
     )

@@ -17,7 +17,8 @@ from graphs.designer import Designer
 from graphs.settings import DesignSettings
 from graphs.tracing import ChatAnswer, ChatCall, call_chat_model, derive_seed
 from nas.errors import ConversationTooLongError
-from nas.events import EventSink
+from nas.events import Event, EventSink
+from nas.suggestions import suggest
 from nas.trial import Trial
 from nas.workspace import Workspace
 from tools import build_edit_architecture, build_propose_architecture, build_toolbox
@@ -108,13 +109,25 @@ class Requests:
     def _write_prompt(
         self, state: DesignState, number: int, *, parent: Trial | None = None, autonomous: bool = False
     ) -> list[BaseMessage]:
+        workspace = self.workspace
+        niche = workspace.steering.pick_niche(number)
+        trends, rejected = workspace.front().trends, tuple(workspace.index.recent_rejected)
+        suggestions = suggest(trends, rejected, workspace.budget, niche)
+        told = {
+            "candidate": f"c{number:03d}",
+            "parent": parent.id if parent else None,
+            "niche": str(niche) if niche else None,
+            "suggestions": list(suggestions),
+            "rejections": list(state["rejections"]),
+        }
+        self.events(Event("feedback_given", told))
         return write_prompt(
-            self.workspace,
+            workspace,
             self.settings,
             self.data_name,
             rejections=state["rejections"],
+            suggestions=suggestions,
             parent=parent,
-            niche=self.workspace.steering.pick_niche(number),
             autonomous=autonomous,
         )
 

@@ -1,4 +1,4 @@
-"""The expensive work of a run behind one protocol: done on this machine, or taken from the records of an earlier run."""
+"""The expensive work of a run behind one protocol: done on this machine, or taken from records."""
 
 from __future__ import annotations
 

@@ -15,9 +15,11 @@ from nas.architecture import Architecture, Task
 from nas.board import Board
 from nas.cost import Budget, CostReport, Violation, find_violations, report
 from nas.errors import CheckError, ProposalError
-from nas.explanation import explain_trial
+from nas.explanation.claims import derive_claims
+from nas.explanation.explanation import Explanation, explain_by_system, write_markdown
 from nas.niches import split_niches
 from nas.pareto import Trends, find_trends, measure_hypervolume
+from nas.records import RunRecords
 from nas.space import Edit, SchemaError, SearchSpace
 from nas.steering import Steering
 from nas.store import RunStore
@@ -60,6 +62,7 @@ class Workspace:
         workshop: Workshop,
         seed: int,
         num_niches: int = 0,
+        num_images: Mapping[str, int] | None = None,
     ) -> None:
         self.store = store
         self.space = space
@@ -70,6 +73,7 @@ class Workspace:
         self.index = TrialIndex(store.load_trials(), split_niches(budget, num_niches))
         self.steering = Steering(self.index, space, task, budget, seed)
         self._workshop = workshop
+        self._num_images = dict(num_images or {})
         self._assessed: tuple[str, Assessment] | None = None
         self._measured: tuple[tuple[Trial, ...], float] = ((), 0.0)
         self._number = 0
@@ -214,10 +218,26 @@ class Workspace:
         """The outcome of distillation of the fully trained candidate from the teacher."""
         return self._workshop.distill(candidate_id, _architecture(self.find(candidate_id)))
 
+    def records(self, outcomes: Mapping[str, Mapping[str, Any]] | None = None) -> RunRecords:
+        """The read model of the run so far; `outcomes` are those of the delivery, phase by phase."""
+        return RunRecords(
+            trials=tuple(trial for trial in self.trials if trial.state != "proposed" or trial.costs is not None),
+            space=self.space,
+            task=self.task,
+            budget=self.budget,
+            board=self.board,
+            num_images=self._num_images,
+            outcomes=outcomes or {},
+        )
+
     def explain(self, candidate_id: str) -> str:
-        """The recorded facts of a candidate as Markdown."""
-        trial = self.find(candidate_id)
-        return explain_trial(trial, self.assess(candidate_id).report, self.budget, self.front().members)
+        """The recorded facts of a candidate, and what they say for and against it, as Markdown."""
+        self.find(candidate_id)
+        self.judge(candidate_id)
+        records = self.records()
+        claims = derive_claims(records, candidate_id)
+        note = "nobody was asked to choose among them"
+        return write_markdown(explain_by_system(candidate_id, claims, note), records)
 
     def require_fit(self, candidate_id: str) -> None:
         """Raise CheckError, with figures, when a candidate's estimated costs exceed the board or the memory budget."""
@@ -225,8 +245,9 @@ class Workspace:
         if over:
             raise CheckError(f"{candidate_id} does not fit {self.board.name}: {over[0].sentence()}")
 
-    def export(self, candidate_id: str, *, folder: Path | None = None) -> dict[str, Any]:
-        """The metrics of the delivered candidate; `folder` defaults to the store's delivery folder."""
+    def export(self, explanation: Explanation, records: RunRecords, *, folder: Path | None = None) -> dict[str, Any]:
+        """The metrics of the explained candidate's delivery; `folder` defaults to the store's delivery folder."""
+        candidate_id = explanation.candidate
         limits = DeliveryLimits(
             board_name=self.board.name,
             ram_bytes=self.board.sram_bytes,
@@ -238,7 +259,7 @@ class Workspace:
             architecture=_architecture(self.find(candidate_id)),
             limits=limits,
             estimated=self.assess(candidate_id).report.to_dict(),
-            explanation=self.explain(candidate_id),
+            explanation=write_markdown(explanation, records),
             folder=folder or self.store.delivery_folder(candidate_id),
         )
         return self._workshop.deliver(order)

@@ -11,6 +11,8 @@ from tools.explain import build_explain
 from tools.mini_train import build_mini_train
 from tools.pareto_status import build_pareto_status
 from tools.propose_architecture import build_propose_architecture
+from tools.select_claims import build_select_claims
+from tools.state_claims import build_state_claims
 from tools.toolbox import DESIGNING_TOOLS, build_toolbox
 
 __all__ = [
@@ -25,5 +27,7 @@ __all__ = [
     "build_mini_train",
     "build_pareto_status",
     "build_propose_architecture",
+    "build_select_claims",
+    "build_state_claims",
     "build_toolbox",
 ]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from nas.explanation.explanation import Explanation
+    from nas.records import RunRecords
+    from nas.store import RunStore
 
 from agent.output import JsonOption, QuietOption, RunArgument, RunsOption, message_console, print_json, result_console
 
@@ -47,7 +53,8 @@ def export(
             raise SettingError(f"export takes a trained candidate; {chosen} is {workspace.find(chosen).state}")
         workspace.require_fit(chosen)
         outcome = {"full": workspace.train_fully(chosen), "distill": workspace.distill(chosen)}
-        metrics = workspace.export(chosen, folder=out)
+        records = workspace.records({chosen: {name: asdict(phase) for name, phase in outcome.items()}})
+        metrics = workspace.export(_find_explanation(store, chosen, records), records, folder=out)
     figures = {
         name: {"validation_accuracy": phase.validation_accuracy, "teacher_accuracy": phase.teacher_accuracy}
         for name, phase in outcome.items()
@@ -58,3 +65,16 @@ def export(
     elif not quiet:
         result_console().print(build_delivery_table(chosen, figures | {"metrics": metrics}))
         result_console().print(f"delivered to {folder}")
+
+
+def _find_explanation(store: RunStore, candidate: str, records: RunRecords) -> Explanation:
+    """The explanation the run's designer gave, else the system's own: exporting asks no chat model."""
+    from nas.explanation.claims import derive_claims
+    from nas.explanation.explanation import explain_by_system, read_explanation
+
+    given = [record["data"] for record in store.load_trace() if record["kind"] == "explained"]
+    for explanation in reversed(given):
+        if explanation["candidate"] == candidate:
+            return read_explanation(explanation)
+    claims = derive_claims(records, candidate)
+    return explain_by_system(candidate, claims, "the candidate was exported after the run, and no chat model was asked")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent.output import JsonOption, QuietOption, RunArgument, RunsOption
+
+if TYPE_CHECKING:
+    from nas.store import RunStore
 
 
 def replay(

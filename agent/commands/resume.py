@@ -39,9 +39,7 @@ def resume(
             raise SettingError("--name, --llm and --llm-url go with --from STEP; a resumed run keeps its own")
         with RunStore.open(Path(runs), run) as store:
             mended = store.lock()
-            carry_on(
-                read_config(store.load_config()["config"]), lambda _: store, json=json, quiet=quiet, mended=mended
-            )
+            carry_on(read_config(store.load_config()["config"]), lambda _: store, json=json, quiet=quiet, mended=mended)
         return
     from agent.forking import configure_fork, fork_run, name_fork, read_shared_steps
 

@@ -12,7 +12,7 @@ def trials(run: RunArgument, runs: RunsOption = "runs", json: JsonOption = False
     from rich.table import Table
     from rich.text import Text
 
-    from agent.sanitize import plain
+    from nas.plain_text import plain
     from nas.store import RunStore
 
     found = RunStore.open(Path(runs), run).load_trials()

@@ -7,8 +7,8 @@ from rich.console import Console
 
 from agent.display import Display
 from agent.narration import Narrator
-from agent.sanitize import plain
 from nas.events import Event
+from nas.plain_text import plain
 
 
 def tell(*events: Event) -> str:

@@ -13,6 +13,8 @@ from search_examples import BUDGET, SPACE, make_stages
 from graphs.design_prompt import write_prompt
 from graphs.proposals import phrase_rejection
 from graphs.settings import DesignSettings
+from nas.niches import Niche
+from nas.suggestions import suggest
 from nas.trial import Trial
 from nas.workspace import Workspace
 
@@ -38,8 +40,10 @@ def searched(workspace: Workspace, count: int) -> Workspace:
     return workspace
 
 
-def prompt(workspace: Workspace, **about: Any) -> str:
-    about = {"rejections": []} | about
+def prompt(workspace: Workspace, niche: Niche | None = None, **about: Any) -> str:
+    trends, rejected = workspace.front().trends, tuple(workspace.index.recent_rejected)
+    suggestions = suggest(trends, rejected, workspace.budget, niche)
+    about = {"rejections": [], "suggestions": suggestions} | about
     role, task = write_prompt(workspace, DesignSettings(), "digits", **about)
     return f"# system\n\n{role.text}\n# human\n\n{task.text}"
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.sanitize import plain
+from nas.plain_text import plain
 
 # What reading a malformed answer raises, in our hands or in the client's.
 PROTOCOL_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)

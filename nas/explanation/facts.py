@@ -6,40 +6,32 @@ from collections.abc import Sequence
 
 from nas.architecture import Architecture
 from nas.cost import Budget, CostReport
+from nas.plain_text import plain_markdown
 from nas.trial import Trial
 
 KIB = 1024
 
 
-def explain_trial(trial: Trial, costs: CostReport, budget: Budget, front: Sequence[Trial]) -> str:
-    """Markdown with the candidate's origin, verdict, costs against the limits, stages and place on the front."""
-    sections = [
-        f"# Why {trial.id}\n\n" + " ".join([_tell_origin(trial), _tell_state(trial), _tell_place(trial, front)]),
-        "## Costs against the limits\n\n" + "\n".join(f"- {line}" for line in _tell_costs(costs, budget)),
-        "## Stage by stage\n\n" + _tabulate_stages(trial.architecture, costs),
-        "*Every figure above is read from the run's records; 1 MAC is one multiply-accumulate of a convolution or "
-        "linear layer (batch norm, activations and element-wise products count 0).*",
-    ]
-    return "\n\n".join(section for section in sections if section) + "\n"
-
-
-def _tell_origin(trial: Trial) -> str:
+def tell_origin(trial: Trial) -> str:
+    """Where a candidate comes from."""
     if trial.parent is None:
         return f"{trial.id} was designed whole, as proposal {trial.number}."
     edits = ", ".join(f"stage {edit.stage} {edit.field} = {edit.value}" for edit in trial.edits)
     return f"{trial.id} is proposal {trial.number}, made from {trial.parent} by: {edits}."
 
 
-def _tell_state(trial: Trial) -> str:
+def tell_state(trial: Trial) -> str:
+    """How it ended."""
     if trial.state == "trained" and trial.validation_accuracy is not None:
         return (
             f"It kept every limit and reached {trial.validation_accuracy:.2%} validation accuracy in a mini-phase of "
             f"{len(trial.curve)} epochs ({trial.seconds:.0f} s)."
         )
-    return f"It is {trial.state}{': ' + trial.reason if trial.reason else ''}."
+    return f"It is {trial.state}{': ' + plain_markdown(trial.reason) if trial.reason else ''}."
 
 
-def _tell_place(trial: Trial, front: Sequence[Trial]) -> str:
+def tell_place(trial: Trial, front: Sequence[Trial]) -> str:
+    """Whether it is on the front; "" for one that was not trained."""
     if trial.state != "trained":
         return ""
     members = [member.id for member in front]
@@ -49,7 +41,8 @@ def _tell_place(trial: Trial, front: Sequence[Trial]) -> str:
     return f"It is on the Pareto front, number {rank} of {len(members)} by accuracy."
 
 
-def _tell_costs(costs: CostReport, budget: Budget) -> list[str]:
+def tell_costs(costs: CostReport, budget: Budget) -> list[str]:
+    """Every cost against its limit."""
     price, peak = costs.price, costs.peak
     tensors = ", ".join(f"{buffer.name} {buffer.num_bytes:,} B" for buffer in peak.live_tensors)
     place = peak.stage if isinstance(peak.stage, str) else f"stage {peak.stage}"
@@ -64,16 +57,18 @@ def _tell_costs(costs: CostReport, budget: Budget) -> list[str]:
     ]
 
 
-def _tabulate_stages(architecture: Architecture | None, costs: CostReport) -> str:
+def tabulate_stages(architecture: Architecture | None, costs: CostReport) -> str:
+    """A Markdown table of the stages with their shares."""
     shares = {str(stage.stage): stage for stage in costs.stages()}
     rows = ["| stage | design | MACs | parameters |", "|---|---|---|---|"]
     for name, share in shares.items():
-        design = _describe_stage(architecture, int(name)) if architecture and name.isdigit() else "fixed"
+        design = describe_stage(architecture, int(name)) if architecture and name.isdigit() else "fixed"
         rows.append(f"| {name} | {design} | {share.macs:,} ({share.macs_share:.0%}) | {share.params:,} |")
     return "\n".join(rows)
 
 
-def _describe_stage(architecture: Architecture, number: int) -> str:
+def describe_stage(architecture: Architecture, number: int) -> str:
+    """A stage in words."""
     stage = architecture.stages[number - 1]
     parts = [
         f"{stage.num_blocks} x {stage.block}",

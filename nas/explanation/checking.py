@@ -1,0 +1,244 @@
+"""Checks a language model's claims about a candidate against the records: kept, corrected or dropped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from nas.explanation.effects import find_effect
+from nas.explanation.statements import Facts, Finding, Quantity, check_text, read_quantities
+from nas.plain_text import plain
+from nas.quantities import spell_accuracy, spell_kib, spell_macs
+from nas.records import RunRecords
+from nas.space import STAGE_FIELDS, spell_choice
+
+Verdict = Literal["true", "corrected", "dropped"]
+MAX_REASON = 300
+
+_SUBJECT = re.compile(r"^\s*(?:(?P<candidate>[cw]\d{3,})\b)?[\s:,]*(?:stage\s*(?P<stage>\d+))?\s*$", re.I)
+_STAGE_FIGURES = ("macs", "params", "macs_share", "params_share")
+CANDIDATE_FIELDS = (
+    "macs", "params", "peak_sram_bytes", "head_bytes", "tail_bytes", "flash_bytes", "validation_accuracy",
+    "full_validation_accuracy", "distilled_validation_accuracy", "teacher_accuracy", "float_test_accuracy",
+    "int8_test_accuracy", "epochs", "state", "parent", "on_front", "front_rank",
+)  # fmt: skip
+CLAIM_FIELDS = (*CANDIDATE_FIELDS, *STAGE_FIELDS, "macs_share", "params_share")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedClaim:
+    """A claim and what became of it. `recorded` is what the records say, `reason` what is left of the model's words.
+
+    `note` says what was wrong.
+    """
+
+    subject: str
+    field: str
+    value: Any
+    verdict: Verdict
+    recorded: Any = None
+    reason: str = ""
+    note: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def sentence(self) -> str:
+        """The claim with the recorded value in the place of a false one."""
+        figure = spell_value(self.field, self.recorded)
+        return f"{self.subject}: {self.field} is {figure}" + (f". {self.reason}" if self.reason else ".")
+
+
+def check_claims(
+    records: RunRecords, candidate_id: str, claims: Sequence[Mapping[str, Any]]
+) -> tuple[CheckedClaim, ...]:
+    """Every claim with its verdict. A value is checked, a reason is kept only if nothing in it is false."""
+    facts = {candidate_id: gather_facts(records, candidate_id)}
+    return tuple(_check(records, candidate_id, facts, claim) for claim in claims)
+
+
+def _check(records: RunRecords, candidate_id: str, facts: dict[str, Facts], claim: Mapping[str, Any]) -> CheckedClaim:
+    subject, field = plain(claim.get("subject", ""))[:80], plain(claim.get("field", ""))[:80]
+    value = claim.get("value")
+    about = _read_subject(subject, candidate_id)
+    known = look_up(records, about[0], about[1], field) if about else None
+    if about is None or known is None:
+        note = "there is no record of that field" if about else "the subject must be a candidate or one of its stages"
+        return CheckedClaim(subject, field, value, "dropped", note=note)
+    place = f"{about[0]} stage {about[1]}" if about[1] else about[0]
+    if about[0] not in facts:
+        facts[about[0]] = gather_facts(records, about[0])
+    reason, wrong = _keep_reason(plain(claim.get("reason", ""))[:MAX_REASON], about[0], facts, about[1])
+    verdict: Verdict = "true" if is_same_value(value, known) else "corrected"
+    notes = [f"claimed {spell_value(field, value)}"] if verdict == "corrected" else []
+    if verdict == "corrected":
+        reason = ""  # it argues from a value that is not so
+    elif wrong:
+        notes.append(f"its reason was dropped: {wrong}")
+    return CheckedClaim(place, field, value, verdict, known, reason, "; ".join(notes))
+
+
+def _read_subject(subject: str, candidate_id: str) -> tuple[str, int] | None:
+    """(candidate, stage or 0)."""
+    match = _SUBJECT.match(subject)
+    if match is None or not subject:
+        return None
+    return (match["candidate"] or candidate_id).lower(), int(match["stage"] or 0)
+
+
+def _keep_reason(reason: str, candidate_id: str, facts: Mapping[str, Facts], stage: int) -> tuple[str, str]:
+    """The reason if no statement in it is false or beyond checking, and what was wrong with it."""
+    if not reason:
+        return "", ""
+    text = f"stage {stage}: {reason}" if stage else reason
+    wrong = [finding for finding in check_text(text, candidate_id, facts) if finding.is_true is not True]
+    return ("", spell_finding(wrong[0])) if wrong else (reason, "")
+
+
+def spell_finding(finding: Finding) -> str:
+    """What is wrong with a statement."""
+    return f'"{finding.text}" ({finding.recorded})'
+
+
+def look_up(records: RunRecords, candidate_id: str, stage: int, field: str) -> Any:
+    """What the records say of a field of a candidate, or of one of its stages; None where they say nothing."""
+    trial = next((trial for trial in records.trials if trial.id == candidate_id), None)
+    if trial is None or trial.architecture is None:
+        return None
+    if stage:
+        return _look_up_stage(records, candidate_id, stage, field)
+    outcome, metrics = _outcome(records, candidate_id)
+    costs = records.costs(candidate_id).price
+    ranks = [member.id for member in records.front]
+    known: dict[str, Any] = {
+        "macs": costs.macs,
+        "params": costs.params,
+        "peak_sram_bytes": costs.arena_bytes,
+        "head_bytes": costs.head_bytes,
+        "tail_bytes": costs.tail_bytes,
+        "flash_bytes": costs.flash_bytes,
+        "validation_accuracy": trial.validation_accuracy,
+        "full_validation_accuracy": outcome.get("full", {}).get("validation_accuracy"),
+        "distilled_validation_accuracy": outcome.get("distill", {}).get("validation_accuracy"),
+        "teacher_accuracy": outcome.get("distill", {}).get("teacher_accuracy"),
+        "float_test_accuracy": metrics.get("float_test_accuracy"),
+        "int8_test_accuracy": metrics.get("int8_test_accuracy"),
+        "epochs": len(trial.curve) or None,
+        "state": trial.state,
+        "parent": trial.parent,
+        "on_front": trial.id in ranks,
+        "front_rank": ranks.index(trial.id) + 1 if trial.id in ranks else None,
+    }
+    return known.get(field)
+
+
+def _outcome(records: RunRecords, candidate_id: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    outcome = records.outcomes.get(candidate_id, {})
+    return outcome, outcome.get("metrics", {})
+
+
+def _look_up_stage(records: RunRecords, candidate_id: str, stage: int, field: str) -> Any:
+    architecture = records.architecture(candidate_id)
+    if not 1 <= stage <= len(architecture.stages):
+        return None
+    if field in STAGE_FIELDS:
+        return getattr(architecture.stages[stage - 1], field)
+    if field not in _STAGE_FIGURES:
+        return None
+    share = next(share for share in records.costs(candidate_id).stages() if share.stage == stage)
+    return getattr(share, field)
+
+
+def gather_facts(records: RunRecords, candidate_id: str) -> Facts:
+    """Every figure that a text about a candidate may name, by unit; empty for a proposal that was no network."""
+    trial = next((trial for trial in records.trials if trial.id == candidate_id), None)
+    if trial is None or trial.architecture is None:
+        return Facts({}, (), ())
+    costs, budget = records.costs(candidate_id), records.budget
+    price, shares = costs.price, {share.stage: share for share in costs.stages()}
+    whole: dict[str, list[float]] = {
+        "macs": [price.macs, budget.macs_min, budget.macs_max, budget.macs_max - price.macs],
+        "params": [price.params],
+        "bytes": [
+            *(price.arena_bytes, price.head_bytes, price.tail_bytes, price.host_arena_bytes, price.tflite_bytes),
+            *(price.flash_bytes, budget.peak_sram_bytes, budget.flash_bytes, costs.peak.live_bytes),
+            *(budget.peak_sram_bytes - price.arena_bytes, budget.flash_bytes - price.flash_bytes),
+        ],
+        "fraction": [
+            price.macs / budget.macs_max,
+            price.arena_bytes / budget.peak_sram_bytes,
+            price.flash_bytes / budget.flash_bytes,
+        ],
+        "points": [],
+        "epochs": [len(trial.curve)] if trial.curve else [],
+        "images": list(records.num_images.values()),
+    }
+    outcome, metrics = _outcome(records, candidate_id)
+    reached = [
+        trial.validation_accuracy,
+        *(phase.get(name) for phase in outcome.values() for name in ("validation_accuracy", "teacher_accuracy")),
+        *(metrics.get(name) for name in ("float_test_accuracy", "int8_test_accuracy", "agreement")),
+    ]
+    whole["fraction"] += [figure for figure in reached if figure is not None]
+    whole["fraction"] += [epoch["validation_accuracy"] for epoch in trial.curve]
+    if trial.parent is not None and trial.edits:
+        effect = find_effect(records, trial.parent, trial.edits)
+        before, after = effect.price_before, effect.price_after
+        whole["macs"].append(after.macs - before.macs)
+        whole["params"].append(after.params - before.params)
+        whole["bytes"].append(after.arena_bytes - before.arena_bytes)
+        parent = records.find(trial.parent)
+        if parent.validation_accuracy is not None and trial.validation_accuracy is not None:
+            whole["points"].append(trial.validation_accuracy - parent.validation_accuracy)
+    for other in records.trained:
+        if trial.validation_accuracy is not None and other.validation_accuracy is not None:
+            whole["points"].append(trial.validation_accuracy - other.validation_accuracy)
+    of_stages: list[dict[str, list[float]]] = [
+        {
+            "macs": [shares[number].macs],
+            "params": [shares[number].params],
+            "fraction": [shares[number].macs_share, shares[number].params_share],
+            "bytes": [shares[number].live_bytes],
+        }
+        for number in range(1, len(trial.architecture.stages) + 1)
+    ]
+    return Facts(whole, [stage.to_dict() for stage in trial.architecture.stages], of_stages)
+
+
+def is_same_value(value: Any, known: Any) -> bool:
+    """Whether a claimed value is the recorded one, rounded as it was written."""
+    if isinstance(known, bool | str) or isinstance(value, bool):
+        spelled = [str(item).strip().lower() for item in (value, known)]
+        return isinstance(value, bool | str) and spelled[0] == spelled[1]
+    if isinstance(value, str):
+        quantities = read_quantities(value)
+        return len(quantities) == 1 and _equals(quantities[0], known)
+    if not isinstance(value, int | float) or not isinstance(known, float):
+        return bool(value == known)
+    if abs(known) <= 1 < abs(value):
+        return is_same_value(f"{value}%", known)  # a share or an accuracy, in percent
+    decimals = len(repr(float(value)).partition(".")[2])
+    return abs(value - known) <= min(0.005, 0.5 * 10.0**-decimals) * (1 + 1e-6)
+
+
+def _equals(quantity: Quantity, known: float) -> bool:
+    """A percentage is a fraction; a bare number must be exact."""
+    return quantity.equals(known) if quantity.unit else abs(quantity.value - known) <= 1e-9
+
+
+def spell_value(field: str, value: Any) -> str:
+    """A value with its unit, as the field has it."""
+    if value is None:
+        return "none"
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return plain(spell_choice(value) if isinstance(value, bool) else value)[:80]
+    if field == "macs":
+        return spell_macs(value)
+    if field.endswith("_bytes"):
+        return f"{spell_kib(value)} ({value:,} bytes)"
+    if field.endswith(("accuracy", "_share")):
+        return spell_accuracy(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)

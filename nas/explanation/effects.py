@@ -1,0 +1,107 @@
+"""What a change of fields does to a network's costs, computed: the answer to "what if" and "why not"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nas.architecture import Architecture
+from nas.cost import Price, Violation, find_violations, price
+from nas.quantities import spell_kib, spell_kib_change, spell_macs, spell_macs_change, spell_params_change
+from nas.records import RunRecords
+from nas.space import STAGE_FIELDS, Edit, spell_choice
+from nas.trial import Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Edits of a candidate with the prices before and after, the limits they break, and a trial that is that network.
+
+    `edits` are those that change what is written, `unchanged` asked for what is there already.
+    """
+
+    candidate: str
+    edits: tuple[Edit, ...]
+    unchanged: tuple[Edit, ...]
+    before: Architecture
+    after: Architecture
+    price_before: Price
+    price_after: Price
+    violations: tuple[Violation, ...]
+    known: Trial | None
+
+    @property
+    def is_same_network(self) -> bool:
+        """Whether the edits have no effect at all."""
+        return self.known is not None and self.known.id == self.candidate
+
+    def spell_edits(self) -> str:
+        """`stage 2 kernel_size 5 -> 3`, of every edit that changes something."""
+        return ", ".join(
+            f"stage {edit.stage} {edit.field} {_spell(self.before, edit)} -> {spell_choice(edit.value)}"
+            for edit in self.edits
+        )
+
+    def spell_change(self) -> str:
+        """The differences in MACs, parameters and peak SRAM, and where they lead."""
+        before, after = self.price_before, self.price_after
+        return (
+            f"{spell_macs_change(after.macs - before.macs)} (then {spell_macs(after.macs)}), "
+            f"{spell_params_change(after.params - before.params)} (then {after.params:,}), "
+            f"{spell_kib_change(after.arena_bytes - before.arena_bytes, 'peak SRAM')} "
+            f"(then {spell_kib(after.arena_bytes)})"
+        )
+
+    def spell_verdict(self, *, with_edits: bool = False) -> str:
+        """Whether the changed network keeps the limits, and else what it breaks."""
+        if not self.violations:
+            return "it keeps every limit"
+        broken = " ".join(
+            violation.sentence(with_edits=with_edits and index == 0) for index, violation in enumerate(self.violations)
+        )
+        return f"it breaks {len(self.violations)} limit{'s' if len(self.violations) > 1 else ''}: {broken}"
+
+
+def find_effect(records: RunRecords, candidate_id: str, edits: Sequence[Edit], *, advise: bool = False) -> Effect:
+    """The effect of edits on a candidate; raises SchemaError for edits outside the space.
+
+    `advise`: also seek the cheapest edits that would mend what they break.
+    """
+    before = records.architecture(candidate_id)
+    after = records.space.apply(before, edits)
+    records.space.check_resolution(after, records.task)
+    changed = tuple(edit for edit in edits if getattr(before.stages[edit.stage - 1], edit.field) != edit.value)
+    return Effect(
+        candidate=candidate_id,
+        edits=changed,
+        unchanged=tuple(edit for edit in edits if edit not in changed),
+        before=before,
+        after=after,
+        price_before=price(before, records.task),
+        price_after=price(after, records.task),
+        violations=find_violations(after, records.space, records.task, records.budget, with_edits=advise),
+        known=_find_known(records, candidate_id, after),
+    )
+
+
+def _find_known(records: RunRecords, candidate_id: str, after: Architecture) -> Trial | None:
+    """The candidate itself where nothing changed, else the first trial of that network."""
+    own = records.find(candidate_id)
+    if own.fingerprint == after.fingerprint(records.task.stem_channels):
+        return own
+    return records.known_as(after)
+
+
+def list_differences(first: Architecture, second: Architecture) -> tuple[Edit, ...]:
+    """The edits that turn the first network's description into the second's; stages beyond the shorter are left out."""
+    return tuple(
+        Edit(number, field, getattr(after, field))
+        for number, (before, after) in enumerate(zip(first.stages, second.stages, strict=False), start=1)
+        for field in STAGE_FIELDS
+        if getattr(before, field) != getattr(after, field)
+    )
+
+
+def _spell(architecture: Architecture, edit: Edit) -> str:
+    value = getattr(architecture.stages[edit.stage - 1], edit.field)
+    return "none" if value is None else spell_choice(value)

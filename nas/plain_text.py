@@ -1,0 +1,25 @@
+"""Text that others wrote (a language model, a data set's class names) made safe to show and to save."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_UNSAFE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+_MARKDOWN = re.compile(r"([\\`*\[\]<|~])")
+
+
+def plain(text: object) -> str:
+    """The text on one line without control characters, terminal escapes and reversals of direction."""
+    spaced = " ".join(str(text).split())
+    return "".join(character for character in spaced if unicodedata.category(character) not in _UNSAFE)
+
+
+def plain_lines(text: str) -> str:
+    """The same line by line: line ends stay."""
+    return "\n".join(plain(line) for line in text.splitlines()).strip()
+
+
+def plain_markdown(text: object) -> str:
+    """The text on one line, with everything escaped that would be markup inside a line of Markdown."""
+    return _MARKDOWN.sub(r"\\\1", plain(text))

@@ -1,0 +1,53 @@
+"""How figures are spelled for people: one spelling for explanations, answers and feedback."""
+
+from __future__ import annotations
+
+KIB = 1024
+
+
+def spell_macs(macs: float) -> str:
+    """`3.35 M MACs`."""
+    return f"{macs / 1e6:,.2f} M MACs"
+
+
+def spell_kib(num_bytes: float) -> str:
+    """`46.0 KiB`."""
+    return f"{num_bytes / KIB:,.1f} KiB"
+
+
+def spell_accuracy(fraction: float) -> str:
+    """`97.92%`."""
+    return f"{100 * fraction:.2f}%"
+
+
+def spell_points(difference: float) -> str:
+    """A difference of accuracies: `+0.70 points`."""
+    return f"{100 * difference:+.2f} points"
+
+
+def spell_macs_change(difference: int) -> str:
+    """`+1.01 M MACs`, or `the same MACs`."""
+    if difference == 0:
+        return "the same MACs"
+    if abs(difference) < 5_000:  # would be spelled 0.00 M
+        return f"{difference:+,} MACs"
+    return f"{difference / 1e6:+,.2f} M MACs"
+
+
+def spell_kib_change(difference: int, name: str) -> str:
+    """`+3.1 KiB of peak SRAM`, or `the same peak SRAM`."""
+    if difference == 0:
+        return f"the same {name}"
+    if abs(difference) < KIB / 20:  # would be spelled 0.0 KiB
+        return f"{difference:+,} bytes of {name}"
+    return f"{difference / KIB:+,.1f} KiB of {name}"
+
+
+def spell_params_change(difference: int) -> str:
+    """`-2,112 parameters`, or `the same parameters`."""
+    return f"{difference:+,} parameters" if difference else "the same parameters"
+
+
+def spell_place(place: int | str) -> str:
+    """`stage 2`, `the stem`."""
+    return f"stage {place}" if isinstance(place, int) or place.isdigit() else f"the {place}"

@@ -1,0 +1,166 @@
+"""The read model of a run: what its records say, for explanations, conversation and reports alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from nas.architecture import Architecture, Task
+from nas.board import Board
+from nas.cost import Budget, CostReport, report
+from nas.errors import ProposalError
+from nas.pareto import find_front, measure_hypervolume
+from nas.space import SearchSpace
+from nas.store import RunStore
+from nas.trace import Record
+from nas.trial import Trial
+
+_NUM_IDS_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class FrontChange:
+    """The Pareto front after a candidate was trained."""
+
+    candidate: str
+    members: tuple[str, ...]
+    hypervolume: float
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What the designer had been told when it made a proposal: its parent, its aim, suggestions and rejections."""
+
+    parent: str | None
+    niche: str | None
+    suggestions: tuple[str, ...]
+    rejections: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RunRecords:
+    """Trials and what else is known. `trials` holds every proposal in order.
+
+    `num_images`: images in the splits "train", "validation" and "test", where known. `outcomes`: candidate -> "full",
+    "distill" or "metrics" -> plain figures. `started` and `finished` are the trace's first and last words, `feedback`
+    is told by proposal. Everything but the trials is empty while the run itself asks.
+    """
+
+    trials: tuple[Trial, ...]
+    space: SearchSpace
+    task: Task
+    budget: Budget
+    board: Board
+    num_images: Mapping[str, int] = field(default_factory=dict)
+    outcomes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    started: Mapping[str, Any] = field(default_factory=dict)
+    finished: Mapping[str, Any] = field(default_factory=dict)
+    winners: tuple[str, ...] = ()
+    drive: Mapping[str, Any] = field(default_factory=dict)
+    feedback: Mapping[str, Feedback] = field(default_factory=dict)
+    num_answers: int = 0
+
+    @cached_property
+    def _by_id(self) -> dict[str, Trial]:
+        return {trial.id: trial for trial in self.trials}
+
+    def find(self, candidate_id: str) -> Trial:
+        """The trial of that id, also one that never was a network; raises ProposalError for an unknown one."""
+        trial = self._by_id.get(candidate_id)
+        if trial is None:
+            known = ", ".join(list(self._by_id)[-_NUM_IDS_SHOWN:]) or "-"
+            raise ProposalError(f"candidate_id must be one of the run's; got {candidate_id!r}; the latest: {known}")
+        return trial
+
+    def architecture(self, candidate_id: str) -> Architecture:
+        """Its architecture; raises ProposalError for a proposal that had none."""
+        trial = self.find(candidate_id)
+        if trial.architecture is None:
+            raise ProposalError(f"{candidate_id} never was a network: it is {trial.state}, {trial.reason}")
+        return trial.architecture
+
+    def costs(self, candidate_id: str) -> CostReport:
+        """The full account of its costs."""
+        return report(self.architecture(candidate_id), self.task)
+
+    @cached_property
+    def front(self) -> tuple[Trial, ...]:
+        """The Pareto front, most accurate first."""
+        return find_front(self.trials)
+
+    @property
+    def is_on_front(self) -> frozenset[str]:
+        """Ids of the front's members."""
+        return frozenset(member.id for member in self.front)
+
+    @cached_property
+    def trained(self) -> tuple[Trial, ...]:
+        """Every candidate with an accuracy, most accurate first."""
+        found = [trial for trial in self.trials if trial.state == "trained"]
+        return tuple(sorted(found, key=lambda trial: (-(trial.validation_accuracy or 0), trial.number)))
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many proposals ended how."""
+        return Counter(trial.state for trial in self.trials)
+
+    @property
+    def delivered(self) -> tuple[str, ...]:
+        """Candidates that were delivered."""
+        return tuple(candidate for candidate, outcome in self.outcomes.items() if "metrics" in outcome)
+
+    def known_as(self, architecture: Architecture) -> Trial | None:
+        """The first trial of the same network, if it was ever proposed."""
+        fingerprint = architecture.fingerprint(self.task.stem_channels)
+        return next((trial for trial in self.trials if trial.fingerprint == fingerprint), None)
+
+    def front_history(self) -> list[FrontChange]:
+        """The front after every trained candidate, in the order of training."""
+        history, so_far = [], []  # type: ignore[var-annotated]
+        for trial in self.trials:
+            if trial.state != "trained":
+                continue
+            so_far = list(find_front([*so_far, trial]))
+            volume = measure_hypervolume(so_far, macs_max=self.budget.macs_max, params_max=self.budget.flash_bytes)
+            history.append(FrontChange(trial.id, tuple(member.id for member in so_far), volume))
+        return history
+
+
+def load_records(store: RunStore, space: SearchSpace, task: Task, budget: Budget, board: Board) -> RunRecords:
+    """The read model of a run on disk; raises CheckError for damaged records."""
+    told = _read_trace(store.load_trace())
+    return RunRecords(tuple(store.load_trials()), space, task, budget, board, **told)
+
+
+def _read_trace(trace: Iterable[Record]) -> dict[str, Any]:
+    told: dict[str, Any] = {"outcomes": {}, "feedback": {}, "num_answers": 0}
+    for record in trace:
+        data = record["data"]
+        match record["kind"]:
+            case "run_started":
+                told |= {"started": {**data, "time": record["time"]}, "num_images": data["num_images"]}
+            case "run_finished":
+                told["finished"] = {**data, "time": record["time"]}
+            case "drive_chosen":
+                told["drive"] = data
+            case "llm_answered":
+                told["num_answers"] += 1
+            case "feedback_given":
+                told["feedback"][data["candidate"]] = _read_feedback(data)
+            case "phase_finished" if data["phase"] != "mini":
+                kept = {name: value for name, value in data.items() if name not in ("candidate", "phase")}
+                told["outcomes"].setdefault(data["candidate"], {})[data["phase"]] = kept
+            case "delivered":
+                told["outcomes"].setdefault(data["candidate"], {})["metrics"] = data["metrics"]
+            case "node_finished" if data["node"] == "select":
+                told["winners"] = tuple(data["update"]["winners"])
+            case _:
+                pass
+    return told
+
+
+def _read_feedback(data: Mapping[str, Any]) -> Feedback:
+    return Feedback(data["parent"], data["niche"], tuple(data["suggestions"]), tuple(data["rejections"]))

@@ -1,0 +1,170 @@
+"""A finished run that is the same on every machine: the real graphs, a scripted designer, and made-up training results.
+
+Nothing is trained: `FIGURES` are the accuracies that the mini-phases bring. All costs are the estimators' own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from search_examples import make_stage
+
+from agent.chat_models.registry import OpenedChatModel
+from agent.chat_models.scripted import ScriptedChatModel
+from agent.config import RunConfig, resolve_config
+from agent.runner import Resources, create_run, drive_run
+from nas.architecture import Architecture
+from nas.datasets import load_dataset
+from nas.events import EventSink, ignore_events
+from nas.store import RunStore
+from nas.workshop import DeliveryOrder, TrainedPhase, delivery_event, phase_event
+
+Call = tuple[str, dict[str, Any]]
+
+EPOCHS = 5
+
+
+def mb(out: int, kernel: int, stride: int, expansion: int, **fields: object) -> dict[str, object]:
+    return make_stage(
+        block="MBConv", out_channels=out, kernel_size=kernel, stride=stride, expansion=expansion, **fields
+    )
+
+
+def dw(out: int, kernel: int, stride: int, **fields: object) -> dict[str, object]:
+    return make_stage(out_channels=out, kernel_size=kernel, stride=stride, **fields)
+
+
+def whole(*stages: dict[str, object]) -> Call:
+    return "propose_architecture", {"stages": list(stages)}
+
+
+def edit(parent: str, *edits: tuple[int, str, object]) -> Call:
+    made = [{"stage": stage, "field": field, "value": value} for stage, field, value in edits]
+    return "edit_architecture", {"candidate_id": parent, "edits": made}
+
+
+FIRST = (
+    dw(24, 3, 2, skip=True, num_blocks=2),
+    mb(32, 3, 1, 3, se_ratio=0.25, skip=True, num_blocks=2),
+    mb(64, 3, 2, 3, skip=True, num_blocks=2),
+)
+SMALL = (dw(16, 5, 2), dw(48, 3, 2, num_blocks=4, skip=True), mb(64, 3, 1, 4, se_ratio=0.25))
+TOO_LARGE = (mb(32, 5, 1, 6, activation="swish"), mb(48, 3, 2, 4), dw(64, 3, 2))
+
+PROPOSALS: tuple[Call, ...] = (
+    whole(*FIRST),  # c001
+    whole(*TOO_LARGE),  # c002: too much memory
+    whole({**FIRST[0], "kernel_size": 4}, *FIRST[1:]),  # c003: outside the space
+    whole(*SMALL),  # c004
+    edit("c001", (1, "expansion", 6), (3, "num_blocks", 2)),  # c005: the same network as c001
+    edit("c001", (2, "kernel_size", 5), (3, "out_channels", 96)),  # c006
+    edit("c006", (2, "num_blocks", 6), (3, "num_blocks", 6), (2, "expansion", 6)),  # c007: far too large
+    edit("c006", (3, "num_blocks", 1), (2, "se_ratio", 0)),  # c008
+    edit("c004", (3, "out_channels", 96), (1, "kernel_size", 7)),  # c009
+    edit("c008", (1, "kernel_size", 5), (3, "activation", "leaky_relu")),  # c010: diverges
+    edit("c006", (3, "num_blocks", 3), (3, "se_ratio", 0.25)),  # c011
+    edit("c011", (1, "out_channels", 48), (2, "activation", "swish")),  # c012: too much of both
+)
+FIGURES = {"c001": 0.9514, "c004": 0.9306, "c006": 0.9722, "c008": 0.9653, "c009": 0.9201, "c010": 0.0, "c011": 0.9792}
+
+
+class MadeUpWorkshop:
+    """Results instead of training: known accuracies, smooth curves, a delivery that is nowhere."""
+
+    def __init__(self, events: EventSink, figures: dict[str, float] | None = None) -> None:
+        self._events = events
+        self._figures = FIGURES if figures is None else figures
+
+    def mini(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
+        return self._finish(candidate_id, "mini", self._accuracy(candidate_id, architecture))
+
+    def full(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
+        return self._finish(candidate_id, "full", self._accuracy(candidate_id, architecture) + 0.0104)
+
+    def distill(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
+        return self._finish(candidate_id, "distill", self._accuracy(candidate_id, architecture) + 0.0035, 0.9896)
+
+    def deliver(self, order: DeliveryOrder) -> dict[str, Any]:
+        metrics = {
+            "candidate": order.candidate_id,
+            "board": order.limits.board_name,
+            "num_test_images": 359,
+            "float_test_accuracy": 0.9861,
+            "int8_test_accuracy": 0.9833,
+            "agreement": 0.9944,
+            "macs": order.estimated["macs"],
+            "params": order.estimated["params"],
+            "tflite_bytes": order.estimated["tflite_bytes"] + 40,
+            "flash_bytes": order.estimated["flash_bytes"] + 40,
+            "estimated_arena_bytes": order.estimated["peak_sram"]["arena_bytes"],
+            "measured_arena_bytes": order.estimated["peak_sram"]["host_arena_bytes"],
+            "training": {"weights_of_phase": "full"},
+        }
+        order.folder.mkdir(parents=True, exist_ok=True)
+        (order.folder / "EXPLANATION.md").write_text(order.explanation, encoding="utf-8")
+        self._events(delivery_event(order.candidate_id, metrics))
+        return metrics
+
+    def forget(self, candidate_id: str, phase: str) -> None:
+        pass
+
+    def _accuracy(self, candidate_id: str, architecture: Architecture) -> float:
+        if candidate_id in self._figures:
+            return self._figures[candidate_id]
+        return 0.85 + int(architecture.fingerprint(16)[:4], 16) % 1000 / 1e4
+
+    def _finish(self, candidate: str, phase: str, accuracy: float, teacher: float | None = None) -> TrainedPhase:
+        diverged = accuracy == 0
+        curve = tuple(
+            {
+                "epoch": epoch,
+                "epochs": EPOCHS,
+                "loss": round(2.3 / epoch, 4),
+                "learning_rate": 0.1,
+                "validation_accuracy": round(accuracy * (1 - 0.5 ** (2 * epoch)), 4) if epoch < EPOCHS else accuracy,
+                "seconds": 0.5,
+            }
+            for epoch in range(1, 2 if diverged else EPOCHS + 1)
+        )
+        outcome = TrainedPhase(phase, accuracy, curve, 0.5 * len(curve), diverged, teacher)
+        self._events(phase_event(candidate, outcome))
+        return outcome
+
+
+def says(*calls: Call, content: str = "") -> dict[str, Any]:
+    return {"tool_calls": [{"name": name, "args": arguments} for name, arguments in calls], "content": content}
+
+
+def finish_run(
+    root: Path,
+    answers: list[dict[str, Any]],
+    *,
+    run_id: str = "example",
+    figures: dict[str, float] | None = None,
+    **settings: object,
+) -> RunStore:
+    """A run of the quick preset carried to its end (or to the error it raises), closed."""
+    changed = [f"{name.replace('__', '.')}={value}" for name, value in settings.items()]
+    config = resolve_config("quick", settings=["llm.spec=scripted:example", *changed])
+    with create_run(config, root, run_id) as store:
+        drive_run(
+            config,
+            prepare_resources(config, answers),
+            store,
+            ignore_events,
+            lambda payload: list(payload["winners"]),
+            open_workshop=lambda events: MadeUpWorkshop(events, figures),
+        )
+    return store
+
+
+def prepare_resources(config: RunConfig, answers: list[dict[str, Any]]) -> Resources:
+    data = load_dataset("digits", validation_fraction=config.data.validation_fraction, seed=config.seed)
+    return Resources(data, OpenedChatModel(ScriptedChatModel(answers=answers), "scripted:example"))
+
+
+def build_example_run(root: Path) -> RunStore:
+    """The run of PROPOSALS."""
+    answers = [says(proposal) for proposal in PROPOSALS]
+    return finish_run(root, answers, design__max_proposals=len(PROPOSALS), design__max_trials=20)
