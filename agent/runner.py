@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.config import RunConfig
 from agent.places import cache_folder
+from agent.reproduction import run_command
 from nas.errors import SettingError
 from nas.events import Event, EventSink
 from nas.local_workshop import LocalWorkshop
@@ -150,7 +151,8 @@ def count_images(data: Dataset) -> dict[str, int]:
 
 def build_local_workspace(config: RunConfig, store: RunStore, data: Dataset, events: EventSink) -> Workspace:
     """The workspace of a run that is trained and delivered on this machine."""
-    workshop = LocalWorkshop(store, config.resolve_task(), data, config.training, config.seed, events)
+    command = run_command(config)
+    workshop = LocalWorkshop(store, config.resolve_task(), data, config.training, config.seed, events, command)
     return build_workspace(config, store, workshop, count_images(data))
 
 

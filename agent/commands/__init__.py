@@ -18,6 +18,7 @@ def build_app() -> typer.Typer:
     from agent.commands.run import run
     from agent.commands.sample import sample
     from agent.commands.trials import trials
+    from agent.commands.verify import verify
 
     app = typer.Typer(
         help="A language model designs neural networks that fit a microcontroller: priced to the byte before they are "
@@ -27,6 +28,6 @@ def build_app() -> typer.Typer:
         add_completion=False,
         rich_markup_mode=None,
     )
-    for command in (run, resume, replay, trials, front, estimate, sample, export, boards, models, doctor):
+    for command in (run, resume, replay, trials, front, estimate, sample, export, verify, boards, models, doctor):
         app.command()(command)
     return app
