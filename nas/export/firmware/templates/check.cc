@@ -47,8 +47,8 @@ void Say(const char* format, ...) {
 bool CheckModel() {
   const std::uint32_t crc = Crc32(kModelData, kModelDataBytes);
   if (crc == kModelCrc32) return true;
-  Say("FAIL: the model data must have CRC-32 %08lx; it has %08lx: flash it anew", static_cast<unsigned long>(kModelCrc32),
-      static_cast<unsigned long>(crc));
+  Say("FAIL: the model data must have CRC-32 %08lx; it has %08lx: flash it anew",
+      static_cast<unsigned long>(kModelCrc32), static_cast<unsigned long>(crc));
   return false;
 }
 

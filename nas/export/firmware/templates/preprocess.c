@@ -46,7 +46,8 @@ static int8_t quantize(uint32_t sum, int channel) {
 int kilosmith_preprocess(const KilosmithFrame* frame, int8_t* input) {
   if (frame->pixels == NULL || input == NULL) return -1;
   if (frame->channels != 1 && frame->channels != 3) return -1;
-  if (frame->width < 1 || frame->width > MAX_FRAME_SIDE || frame->height < 1 || frame->height > MAX_FRAME_SIDE) return -1;
+  if (frame->width < 1 || frame->width > MAX_FRAME_SIDE) return -1;
+  if (frame->height < 1 || frame->height > MAX_FRAME_SIDE) return -1;
   for (int y = 0; y < KILOSMITH_INPUT_HEIGHT; ++y) {
     const Tap down = find_tap(y, frame->height, KILOSMITH_INPUT_HEIGHT);
     const uint8_t* upper = frame->pixels + (ptrdiff_t)down.first * frame->stride_bytes;

@@ -21,8 +21,8 @@ typedef struct {
 /*
  * Writes (height, width, channels) of the network's input. Returns 0, or -1 for a frame it cannot read.
  *
- * The whole frame is stretched to the input: bilinear, half-pixel centres, no antialiasing, borders repeated. A grayscale
- * frame fills all channels of an RGB network; an RGB frame becomes luma (ITU-R 601) for a grayscale network.
+ * The whole frame is stretched to the input: bilinear, half-pixel centres, no antialiasing, borders repeated. A
+ * grayscale frame fills all channels of an RGB network; an RGB frame becomes luma (ITU-R 601) for a grayscale network.
  */
 int kilosmith_preprocess(const KilosmithFrame* frame, int8_t* input);
 

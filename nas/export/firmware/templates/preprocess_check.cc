@@ -7,7 +7,8 @@
 namespace kilosmith {
 namespace {
 
-std::int8_t input[kInputHeight * kInputWidth * kInputChannels] __attribute__((section(".kilosmith_arena"), aligned(16)));
+constexpr int kInputBytes = kInputHeight * kInputWidth * kInputChannels;
+__attribute__((section(".kilosmith_arena"), aligned(16))) std::int8_t input[kInputBytes];
 
 bool RunAll() {
   if (!CheckModel()) return false;

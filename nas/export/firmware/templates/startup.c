@@ -17,8 +17,8 @@ __attribute__((section(".vectors"), used, aligned(128))) static const struct {
   uint32_t* stack;
   Handler handlers[15];
 } vectors = {&_stack_top,
-             {Reset_Handler, Default_Handler, Default_Handler, Default_Handler, Default_Handler, Default_Handler, 0, 0, 0,
-              0, Default_Handler, Default_Handler, 0, Default_Handler, Default_Handler}};
+             {Reset_Handler, Default_Handler, Default_Handler, Default_Handler, Default_Handler, Default_Handler,
+              0, 0, 0, 0, Default_Handler, Default_Handler, 0, Default_Handler, Default_Handler}};
 
 void _init(void) {} /* called by __libc_init_array; crti.o is not linked */
 
