@@ -75,10 +75,8 @@ def _check_model(firmware: FirmwareModel) -> None:
 def _check_arena(firmware: FirmwareModel) -> None:
     """The firmware reserves what the MCU needs; that the measured arena is enough, running the vectors in it shows."""
     if firmware.arena_bytes < firmware.required_arena_bytes:
-        figures = (
-            f"the model needs {firmware.required_arena_bytes:,} bytes, the firmware reserves {firmware.arena_bytes:,}"
-        )
-        raise CheckError(f"kArenaBytes must hold the arena; {figures}; export again")
+        figures = f"the model needs {firmware.required_arena_bytes:,} bytes; kArenaBytes is {firmware.arena_bytes:,}"
+        raise CheckError(f"the firmware's arena must be large enough; {figures}; export again")
 
 
 def _check_sources(folder: Path, firmware: FirmwareModel) -> None:
