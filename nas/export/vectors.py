@@ -43,10 +43,15 @@ class TestVectors:
     @classmethod
     def from_bytes(cls, content: bytes) -> TestVectors:
         """The vectors of such a file; raises CheckError for anything else."""
+        rule = "test vectors must be a whole safetensors file of one length"
         try:
-            return cls(**load(content))
+            vectors = cls(**load(content))
         except (SafetensorError, TypeError, ValueError) as error:
-            raise CheckError(f"test vectors must be a whole safetensors file; {error}; export again") from error
+            raise CheckError(f"{rule}; {error}; export again") from error
+        shapes = {field.name: getattr(vectors, field.name).shape for field in fields(vectors)}
+        if len({shape[0] for shape in shapes.values() if shape}) != 1 or len(shapes["frames"]) != 4:
+            raise CheckError(f"{rule}; got {shapes}; export again")
+        return vectors
 
 
 def choose_vectors(

@@ -13,6 +13,7 @@ from nas.export.firmware import FirmwareModel, read_firmware, render_firmware
 from nas.export.folder import METRICS_FILE
 from nas.export.operator_support import require_supported
 from nas.export.tflite import list_operators, read_quantization
+from nas.export.tflm import measure_arena
 from nas.export.vectors import TestVectors, check_vectors
 
 MODEL_FILE, VECTORS_FILE = "model.tflite", "test_vectors.safetensors"
@@ -30,7 +31,7 @@ def verify_delivery(folder: Path) -> dict[str, Any]:
         require_supported(list_operators(model))
         vectors = TestVectors.from_bytes((folder / VECTORS_FILE).read_bytes())
         firmware = read_firmware(metrics, model, vectors)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise CheckError(f"{METRICS_FILE} must hold a delivery's figures; {error} is wrong; export again") from error
     _check_model(firmware)
     _check_arena(firmware)
@@ -73,10 +74,14 @@ def _check_model(firmware: FirmwareModel) -> None:
 
 
 def _check_arena(firmware: FirmwareModel) -> None:
-    """The firmware reserves what the MCU needs; that the measured arena is enough, running the vectors in it shows."""
+    """The firmware reserves what the MCU needs, and TFLM starts here in the arena that is said to be enough."""
     if firmware.arena_bytes < firmware.required_arena_bytes:
         figures = f"the model needs {firmware.required_arena_bytes:,} bytes; kArenaBytes is {firmware.arena_bytes:,}"
         raise CheckError(f"the firmware's arena must be large enough; {figures}; export again")
+    needed, stated = measure_arena(firmware.model).total_bytes, firmware.measured.total_bytes
+    if needed > stated:
+        figures = f"TFLM needs {needed:,} bytes on this host; {METRICS_FILE} states {stated:,}"
+        raise CheckError(f"the measured arena must be large enough; {figures}; export again")
 
 
 def _check_sources(folder: Path, firmware: FirmwareModel) -> None:

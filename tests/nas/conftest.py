@@ -1,0 +1,61 @@
+"""One small network, trained for seconds on real digits, delivered for real: once a test run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from delivery_examples import ARCHITECTURE, LIMITS, PROVENANCE, TASK, Deliver
+
+from nas.cost import report
+from nas.datasets import Dataset, load_dataset
+from nas.delivery import Delivery, deliver
+from nas.events import Event, ignore_events
+from nas.network import Network, build_network
+from nas.training import Recipe
+from nas.training.loop import train
+from nas.workshop import DeliveryOrder
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    return load_dataset("digits", validation_fraction=0.2, seed=0)
+
+
+@pytest.fixture(scope="session")
+def trained_network(digits: Dataset) -> Network:
+    built = build_network(ARCHITECTURE, TASK, seed=0)
+    recipe = Recipe(epochs=4, learning_rate=0.1, schedule="warmup-cosine", warmup_epochs=1, batch_size=32)
+    train(built, digits, TASK, recipe, phase="full", seed=0, folder=None, on_epoch=[].append)
+    return built
+
+
+@pytest.fixture(scope="session")
+def deliver_to(trained_network: Network, digits: Dataset) -> Deliver:
+    def deliver_one(folder: Path, **changes: Any) -> Delivery:
+        order: dict[str, Any] = {
+            "candidate_id": "c0007",
+            "architecture": ARCHITECTURE,
+            "limits": LIMITS,
+            "estimated": report(ARCHITECTURE, TASK).to_dict(),
+            "explanation": "# Why\n\nBecause.\n",
+            "folder": folder,
+        }
+        training = {"weights_of_phase": "full", "validation_accuracy": {"full": 0.97}}
+        arguments: dict[str, Any] = {"training": training, "provenance": PROVENANCE, "events": ignore_events}
+        for name, value in changes.items():
+            (arguments if name in arguments else order)[name] = value
+        return deliver(trained_network, DeliveryOrder(**order), TASK, digits, **arguments)
+
+    return deliver_one
+
+
+@pytest.fixture(scope="session")
+def delivery_events() -> list[Event]:
+    return []
+
+
+@pytest.fixture(scope="session")
+def delivery(deliver_to: Deliver, delivery_events: list[Event], tmp_path_factory: pytest.TempPathFactory) -> Delivery:
+    return deliver_to(tmp_path_factory.mktemp("run") / "delivery" / "c0007", events=delivery_events.append)

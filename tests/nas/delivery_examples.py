@@ -1,0 +1,22 @@
+"""What the delivered example is, and who delivers it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nas.architecture import Architecture, Stage, Task
+from nas.delivery import Delivery
+from nas.workshop import DeliveryLimits
+
+Deliver = Callable[..., Delivery]
+
+ARCHITECTURE = Architecture(
+    (
+        Stage("DWSepConv", 16, 3, 1, None, 0, True, "relu6", 1),
+        Stage("MBConv", 24, 3, 2, 3, 0.25, False, "swish", 1),
+        Stage("MBConv", 32, 5, 2, 3, 0, False, "leaky_relu", 1),
+    )
+)
+TASK = Task(24, 24, 1, 10)
+LIMITS = DeliveryLimits("nrf52840", ram_bytes=262_144, flash_bytes=524_288, peak_sram_bytes=65_536)
+PROVENANCE = {"command": "kilosmith run --preset quick", "seed": 3, "recipes": {"full": {"epochs": 4}}}
