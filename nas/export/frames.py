@@ -20,6 +20,7 @@ from nas.datasets.images import Images
 from nas.export.tflite import Quantization
 
 _MULTIPLIER_BITS = 31  # times a sum below 2^28 (512 pixels a side) this stays below 2^59
+_OFFSET_BITS = 62  # and the sum of both within an int64
 
 Integers = NDArray[np.int64]
 
@@ -37,13 +38,14 @@ def fit_affine(task: Task, mean: Sequence[float], std: Sequence[float], quantiza
     """The fixed-point form of ((pixel / 255 - mean) / std) / scale + zero point, for sums of `task`'s input size."""
     scale, unit = Fraction(quantization.scale), 255 * 4 * task.width * task.height
     slopes = [1 / (unit * Fraction(deviation) * scale) for deviation in std]
-    shift = 0
-    while max(slopes) * 2 ** (shift + 1) < 2**_MULTIPLIER_BITS:
-        shift += 1
     biases = [
         quantization.zero_point - Fraction(centre) / (Fraction(deviation) * scale) + Fraction(1, 2)
         for centre, deviation in zip(mean, std, strict=True)
     ]
+    largest_bias = max(abs(bias) for bias in biases)
+    shift = 0
+    while max(slopes) * 2 ** (shift + 1) < 2**_MULTIPLIER_BITS and largest_bias * 2 ** (shift + 1) < 2**_OFFSET_BITS:
+        shift += 1
     multipliers = tuple(round(slope * 2**shift) for slope in slopes)
     return PixelAffine(shift, multipliers, tuple(round(bias * 2**shift) for bias in biases))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from firmware_examples import photograph_tiles
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
@@ -124,6 +124,7 @@ def test_a_grayscale_frame_fills_every_channel_and_an_impossible_one_is_refused(
         assert preprocess(ctypes.byref(frame), target) == -1
 
 
+@example(325, 0.0, 0.5, 0.625, 127, 40)  # the offset outweighs the slope: it must not overflow
 @given(
     st.integers(8, 512),
     st.floats(0, 1),
@@ -138,6 +139,7 @@ def test_the_fixed_point_rounds_as_real_arithmetic(
     task = Task(side, side, 1, 10)
     affine = fit_affine(task, (mean,), (std,), Quantization(scale, zero_point))
     assert affine.multipliers[0] < 2**31
+    assert abs(affine.offsets[0]) < 2**62
     actual = int(quantize_frames(np.full((1, 2, 2, 1), pixel, np.uint8), task, affine)[0, 0, 0, 0])
     real = (pixel / 255 - mean) / std / scale + zero_point
     assert abs(actual - min(max(real, -128), 127)) <= 0.5 + 1e-4
