@@ -46,7 +46,8 @@ class RunRecords:
 
     `num_images`: images in the splits "train", "validation" and "test", where known. `outcomes`: candidate -> "full",
     "distill" or "metrics" -> plain figures. `started` and `finished` are the trace's first and last words, `feedback`
-    is told by proposal. Everything but the trials is empty while the run itself asks.
+    is told by proposal. `what_ifs` were trained on request and are
+    no part of the search. Everything but the trials is empty while the run itself asks.
     """
 
     trials: tuple[Trial, ...]
@@ -62,10 +63,15 @@ class RunRecords:
     drive: Mapping[str, Any] = field(default_factory=dict)
     feedback: Mapping[str, Feedback] = field(default_factory=dict)
     num_answers: int = 0
+    what_ifs: tuple[Trial, ...] = ()
 
     @cached_property
     def _by_id(self) -> dict[str, Trial]:
-        return {trial.id: trial for trial in self.trials}
+        return {trial.id: trial for trial in (*self.trials, *self.what_ifs)}
+
+    def get(self, candidate_id: str) -> Trial | None:
+        """The trial of that id, or None."""
+        return self._by_id.get(candidate_id)
 
     def find(self, candidate_id: str) -> Trial:
         """The trial of that id, also one that never was a network; raises ProposalError for an unknown one."""
@@ -115,7 +121,7 @@ class RunRecords:
     def known_as(self, architecture: Architecture) -> Trial | None:
         """The first trial of the same network, if it was ever proposed."""
         fingerprint = architecture.fingerprint(self.task.stem_channels)
-        return next((trial for trial in self.trials if trial.fingerprint == fingerprint), None)
+        return next((trial for trial in self._by_id.values() if trial.fingerprint == fingerprint), None)
 
     def front_history(self) -> list[FrontChange]:
         """The front after every trained candidate, in the order of training."""
@@ -132,7 +138,8 @@ class RunRecords:
 def load_records(store: RunStore, space: SearchSpace, task: Task, budget: Budget, board: Board) -> RunRecords:
     """The read model of a run on disk; raises CheckError for damaged records."""
     told = _read_trace(store.load_trace())
-    return RunRecords(tuple(store.load_trials()), space, task, budget, board, **told)
+    what_ifs = tuple(store.load_what_ifs())
+    return RunRecords(tuple(store.load_trials()), space, task, budget, board, what_ifs=what_ifs, **told)
 
 
 def _read_trace(trace: Iterable[Record]) -> dict[str, Any]:

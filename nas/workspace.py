@@ -15,8 +15,7 @@ from nas.architecture import Architecture, Task
 from nas.board import Board
 from nas.cost import Budget, CostReport, Violation, find_violations, report
 from nas.errors import CheckError, ProposalError
-from nas.explanation.claims import derive_claims
-from nas.explanation.explanation import Explanation, explain_by_system, write_markdown
+from nas.explanation.explanation import Explanation, write_markdown
 from nas.niches import split_niches
 from nas.pareto import Trends, find_trends, measure_hypervolume
 from nas.records import RunRecords
@@ -229,15 +228,6 @@ class Workspace:
             num_images=self._num_images,
             outcomes=outcomes or {},
         )
-
-    def explain(self, candidate_id: str) -> str:
-        """The recorded facts of a candidate, and what they say for and against it, as Markdown."""
-        self.find(candidate_id)
-        self.judge(candidate_id)
-        records = self.records()
-        claims = derive_claims(records, candidate_id)
-        note = "nobody was asked to choose among them"
-        return write_markdown(explain_by_system(candidate_id, claims, note), records)
 
     def require_fit(self, candidate_id: str) -> None:
         """Raise CheckError, with figures, when a candidate's estimated costs exceed the board or the memory budget."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from langchain_core.tools import StructuredTool
 
+from nas.quantities import spell_place
 from nas.workspace import Workspace
 from tools.answers import Answer, CandidateArguments, answer_tool
 
@@ -20,6 +21,10 @@ def build_estimate_macs(workspace: Workspace) -> StructuredTool:
             f"{candidate_id}: {price.macs / 1e6:.2f} M MACs (allowed {budget.macs_min / 1e6:g} to "
             f"{budget.macs_max / 1e6:g} M; convolutions and linear layers only), {price.params:,} parameters."
         )
+        shares = assessment.report.stages()
+        of_macs = ", ".join(f"{spell_place(share.stage)} {share.macs_share:.0%}" for share in shares)
+        of_params = ", ".join(f"{spell_place(share.stage)} {share.params_share:.0%}" for share in shares)
+        text += f" MACs by stage: {of_macs}. Parameters by stage: {of_params}."
         text = " ".join([text, *(violation.sentence() for violation in violations)])
         artifact = {
             "macs": price.macs,

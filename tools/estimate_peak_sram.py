@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from langchain_core.tools import StructuredTool
 
+from nas.quantities import spell_place
 from nas.workspace import Workspace
 from tools.answers import Answer, CandidateArguments, answer_tool
 
@@ -23,6 +24,12 @@ def build_estimate_peak_sram(workspace: Workspace) -> StructuredTool:
             f"(int8, TFLM arena: activations {price.head_bytes / KIB:.1f} KiB + runtime structures "
             f"{price.tail_bytes / KIB:.1f} KiB); flash {price.flash_bytes / KIB:.1f} KiB of "
             f"{budget.flash_bytes / KIB:g} KiB."
+        )
+        peak = assessment.report.peak
+        tensors = ", ".join(f"{buffer.name} {buffer.num_bytes:,}" for buffer in peak.live_tensors[:3])
+        text += (
+            f" The peak of the activations is in {spell_place(peak.stage)}, operator {peak.operator} ({peak.op}, "
+            f"{peak.name}): {peak.live_bytes:,} bytes are alive there ({tensors})."
         )
         text = " ".join([text, *(violation.sentence() for violation in violations)])
         artifact = {

@@ -7,7 +7,9 @@ import typer
 
 def build_app() -> typer.Typer:
     """The command-line application."""
+    from agent.commands.ask import ask
     from agent.commands.boards import boards
+    from agent.commands.chat import chat
     from agent.commands.doctor import doctor
     from agent.commands.estimate import estimate
     from agent.commands.export import export
@@ -27,6 +29,6 @@ def build_app() -> typer.Typer:
         add_completion=False,
         rich_markup_mode=None,
     )
-    for command in (run, resume, replay, trials, front, estimate, sample, export, boards, models, doctor):
+    for command in (run, resume, ask, chat, replay, trials, front, estimate, sample, export, boards, models, doctor):
         app.command()(command)
     return app

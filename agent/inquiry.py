@@ -1,0 +1,174 @@
+"""Asking about a run: opens its records, the tools and, where one is to answer, the chat model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from agent.config import RunConfig, read_config
+from agent.places import cache_folder
+from agent.runner import build_workspace, limit_threads, load_data
+from nas.events import Event, EventSink
+from nas.explanation.effects import Effect
+from nas.plain_text import plain_lines
+from nas.recorded_workshop import RecordedWorkshop
+from nas.records import RunRecords, load_records
+from nas.store import RunStore
+from nas.trial import WHAT_IF, Trial, plain_costs
+
+if TYPE_CHECKING:
+    from graphs.inquiry.state import Mode, Turn
+    from graphs.tracing import AnswerSource
+
+MAX_QUESTION = 2_000
+_ROUTED = ("smollm2", "random", "mutate")  # cannot choose tools: the router does
+
+Confirm = Callable[[Mapping[str, Any]], bool]
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """A conversation about one run. `confirm` asks a person before anything is trained; `events` watches the work."""
+
+    store: RunStore
+    config: RunConfig
+    answers: AnswerSource | None
+    confirm: Confirm
+    events: EventSink
+
+    @cached_property
+    def _board(self) -> Any:
+        return self.config.resolve_board()
+
+    def records(self) -> RunRecords:
+        """What the run's records say now: it may still be running."""
+        config = self.config
+        return load_records(
+            self.store, config.resolve_space(), config.resolve_task(), config.resolve_budget(), self._board
+        )
+
+    def ask(self, question: str) -> Turn:
+        """The answer to a question, on record with the run when this returns."""
+        from langchain_core.runnables import RunnableConfig
+        from langgraph.checkpoint.memory import InMemorySaver
+        from langgraph.types import Command
+
+        from graphs.inquiry.graph import build_inquiry_graph
+        from graphs.inquiry.state import start_inquiry
+
+        question = plain_lines(question)[:MAX_QUESTION]
+        mode: Mode = "model" if self.answers is not None else "router"
+        graph = build_inquiry_graph(self._nodes(), InMemorySaver())
+        config = RunnableConfig(configurable={"thread_id": "question"}, recursion_limit=64)
+        state = graph.invoke(start_inquiry(question, self.store.load_conversation(), mode), config)
+        while "__interrupt__" in state:
+            confirmed = self.confirm(state["__interrupt__"][0].value)
+            state = graph.invoke(Command(resume=confirmed), config)
+        turn: Turn = {
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "question": question,
+            "answer": state["answer"],
+            "calls": state["calls"],
+            "is_declined": state["is_declined"],
+            "by": str(self.answers.identity.get("spec")) if self.answers is not None else "router",
+            "note": state["note"],
+        }
+        self.store.append_turn(turn)
+        return turn
+
+    def _nodes(self) -> Any:
+        from langgraph.types import interrupt
+
+        from graphs.inquiry.graph import InquiryNodes
+        from tools import build_inquiry_toolbox
+
+        records = self.records()
+        workshop = RecordedWorkshop((), self.events)  # the tools price and read; nothing of the run is trained again
+        workspace = build_workspace(self.config, self.store, workshop, records.num_images)
+
+        def confirm(effect: Effect) -> bool:
+            epochs = self.config.training.mini.epochs
+            asked = {
+                "candidate": effect.candidate,
+                "edits": effect.spell_edits(),
+                "epochs": epochs,
+                "seconds": estimate_seconds(records, effect),
+                "breaks": [violation.constraint for violation in effect.violations],
+            }
+            return bool(interrupt(asked))
+
+        toolbox = build_inquiry_toolbox(workspace, records, confirm, self._train)
+        return InquiryNodes(toolbox, records, self.answers, self.events, self.config.seed)
+
+    def _train(self, effect: Effect) -> Trial:
+        """Train a what-if as the run trains candidates; it goes on record beside the run's trials, not among them."""
+        from nas.local_workshop import LocalWorkshop
+
+        config, task = self.config, self.config.resolve_task()
+        limit_threads(config)
+        with RunStore(self.store.folder) as store:
+            store.lock()
+            workshop = LocalWorkshop(store, task, load_data(config), config.training, config.seed, self.events)
+            fingerprint = effect.after.fingerprint(task.stem_channels)
+            place = f"what-if-{fingerprint}"  # of this network alone: an interrupted training goes on with its own
+            outcome = workshop.mini(place, effect.after)
+            trial = Trial(
+                number=len(store.load_what_ifs()) + 1,
+                state="failed" if outcome.diverged else "trained",
+                origin=WHAT_IF,
+                architecture=effect.after,
+                fingerprint=fingerprint,
+                parent=effect.candidate,
+                edits=effect.edits,
+                costs=plain_costs(effect.price_after),
+                reason="the loss was no longer a number" if outcome.diverged else "",
+                validation_accuracy=None if outcome.diverged else outcome.validation_accuracy,
+                curve=outcome.curve,
+                seconds=outcome.seconds,
+            )
+            store.append_what_if(trial)
+            workshop.forget(place, "mini")
+        return trial
+
+
+def estimate_seconds(records: RunRecords, effect: Effect) -> float | None:
+    """About how long the training takes: the run's own seconds per MAC, None where nothing was trained."""
+    timed = [(trial.seconds, (trial.costs or {})["macs"]) for trial in records.trained if trial.costs]
+    macs = sum(count for _, count in timed)
+    return round(sum(seconds for seconds, _ in timed) / macs * effect.price_after.macs, 1) if macs else None
+
+
+def open_inquiry(
+    store: RunStore, *, llm: str | None, llm_url: str | None, confirm: Confirm, show: EventSink
+) -> Inquiry:
+    """The conversation about a run with its own chat model, or with another one."""
+    config = read_config(store.load_config()["config"])
+    changes = {name: value for name, value in (("spec", llm), ("url", llm_url)) if value is not None}
+    settings = config.llm.model_copy(update=changes)
+    return Inquiry(store, config, open_answers(replace_llm(config, settings), llm is not None, show), confirm, show)
+
+
+def replace_llm(config: RunConfig, settings: Any) -> RunConfig:
+    """The configuration with other settings of the chat model."""
+    return config.model_copy(update={"llm": settings})
+
+
+def open_answers(config: RunConfig, is_asked_for: bool, show: EventSink) -> AnswerSource | None:
+    """The chat model that answers freely; None where the router answers: for models that cannot choose tools.
+
+    A run's recorded script answers only when it is asked for: it was written for the search.
+    """
+    kind = config.llm.spec.partition(":")[0]
+    if kind in _ROUTED or config.design.drive == "guided" or (kind == "scripted" and not is_asked_for):
+        return None
+    from agent.chat_models.registry import open_chat_model
+    from graphs.tracing import LiveAnswers
+
+    def report(step: str) -> None:
+        show(Event("progress", {"phase": "chat model", "step": step}, transient=True))
+
+    opened = open_chat_model(config.llm.spec, config.llm, cache=cache_folder(), report=report)
+    return LiveAnswers(opened.model, config.llm.model_dump(mode="json"))
