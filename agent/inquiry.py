@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from agent.config import RunConfig, read_config
@@ -29,6 +28,14 @@ _ROUTED = ("smollm2", "random", "mutate")  # cannot choose tools: the router doe
 Confirm = Callable[[Mapping[str, Any]], bool]
 
 
+def read_records(store: RunStore) -> RunRecords:
+    """The read model of a run, with the settings it was started with."""
+    config = read_config(store.load_config()["config"])
+    return load_records(
+        store, config.resolve_space(), config.resolve_task(), config.resolve_budget(), config.resolve_board()
+    )
+
+
 @dataclass(frozen=True)
 class Inquiry:
     """A conversation about one run. `confirm` asks a person before anything is trained; `events` watches the work."""
@@ -39,16 +46,9 @@ class Inquiry:
     confirm: Confirm
     events: EventSink
 
-    @cached_property
-    def _board(self) -> Any:
-        return self.config.resolve_board()
-
     def records(self) -> RunRecords:
         """What the run's records say now: it may still be running."""
-        config = self.config
-        return load_records(
-            self.store, config.resolve_space(), config.resolve_task(), config.resolve_budget(), self._board
-        )
+        return read_records(self.store)
 
     def ask(self, question: str) -> Turn:
         """The answer to a question, on record with the run when this returns."""

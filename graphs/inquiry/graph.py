@@ -102,7 +102,11 @@ class InquiryNodes:
             # where a person is asked, this node runs again with the answer: the other tools only read
             answered = call_tool(self.toolbox[made["name"]], made["args"], self.events)
             text = plain_lines(answered.text)
-            calls.append({"tool": made["name"], "args": made["args"], "text": text, "failed": _failed(answered)})
+            made_trial = (answered.artifact or {}).get("trial")
+            about = [made_trial] if made_trial else list(_about(made["args"]))
+            calls.append(
+                {"tool": made["name"], "args": made["args"], "text": text, "failed": _failed(answered), "about": about}
+            )
             if state["mode"] == "model":
                 messages.append(to_plain(ToolMessage(text, tool_call_id=made["id"], name=made["name"])))
         return {"calls": calls, "pending": [], "messages": messages}
@@ -124,7 +128,7 @@ class InquiryNodes:
         return {"messages": messages, "num_complaints": state["num_complaints"] + 1}
 
     def _find_wrong(self, state: InquiryState) -> list[str]:
-        told = [Told(call["text"], _about(call["args"])) for call in state["calls"]]
+        told = [Told(call["text"], (*_about(call["args"]), *call["about"])) for call in state["calls"]]
         wrong = find_unsupported(state["said"], told)
         if any(call["tool"] in _HYPOTHETICAL_TOOLS for call in state["calls"]):
             return wrong
@@ -166,7 +170,7 @@ def read_focus(history: list[dict[str, Any]]) -> Focus:
     for turn in reversed(history):
         if turn.get("calls"):
             call = turn["calls"][0]
-            about = _about(call["args"])
+            about = call["about"]
             return Focus(about[0] if about else None, call["tool"], call["args"])
     return Focus()
 

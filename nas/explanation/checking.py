@@ -93,8 +93,8 @@ def _keep_reason(reason: str, candidate_id: str, facts: Mapping[str, Facts], sta
     """The reason if no statement in it is false or beyond checking, and what was wrong with it."""
     if not reason:
         return "", ""
-    text = f"stage {stage}: {reason}" if stage else reason
-    wrong = [finding for finding in check_text(text, candidate_id, facts) if finding.is_true is not True]
+    findings = check_text(reason, candidate_id, facts, stage or None)
+    wrong = [finding for finding in findings if finding.is_true is not True]
     return ("", spell_finding(wrong[0])) if wrong else (reason, "")
 
 

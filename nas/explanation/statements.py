@@ -109,11 +109,14 @@ def _read(match: re.Match[str]) -> Quantity:
     return Quantity(match[0].strip(), float(digits) * scale, unit, tolerance)
 
 
-def check_text(text: str, default: str, facts: Mapping[str, Facts]) -> list[Finding]:
-    """Every statement of a text about known candidates; clauses that name none speak of `default`."""
+def check_text(text: str, default: str, facts: Mapping[str, Facts], stage: int | None = None) -> list[Finding]:
+    """Every statement of a text about known candidates.
+
+    Clauses that name no candidate speak of `default`, sentences that name no stage speak of `stage` (None: of any).
+    """
     findings: list[Finding] = []
     for sentence in _SENTENCE.split(_join_lists(text)):
-        stages: tuple[int, ...] | None = None
+        stages: tuple[int, ...] | None = (stage,) if stage else None
         candidates: tuple[str, ...] = (default,)
         for clause in _CLAUSE.split(sentence):
             if not clause.strip():
@@ -145,6 +148,10 @@ def _find_stages(clause: str) -> tuple[int, ...] | None:
 
 
 def _check_clause(clause: str, about: Sequence[Facts], stages: tuple[int, ...] | None) -> Iterator[Finding]:
+    for number in _find_stages(clause) or ():
+        if number and (count := min(len(facts.stages) for facts in about)) < number:
+            yield Finding(f"stage {number}", False, f"there are {count} stages")
+            return
     rest = clause
     for field, pattern in _FIELDS:
         for match in re.finditer(pattern, clause, re.I):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from pathlib import Path
@@ -85,9 +86,9 @@ def test_the_records_can_be_read_afterwards(finished: tuple[Path, dict[str, Any]
     assert trials == read_lines(folder / "runs" / "one" / "trials.jsonl")
     assert "c001" in kilosmith("trials", "runs/one", cwd=folder).stdout
     replayed = kilosmith("replay", "one", cwd=folder).stdout
-    assert [line.strip() for line in stderr.splitlines() if "screened" in line] == [
-        line.strip() for line in replayed.splitlines() if "screened" in line
-    ]
+    screened = re.findall(r"screened  (c\d+ \w+)", stderr)
+    assert len(screened) == len(trials)
+    assert re.findall(r"screened  (c\d+ \w+)", replayed) == screened
 
 
 def test_resuming_a_finished_run_changes_nothing(finished: tuple[Path, dict[str, Any], str]) -> None:
@@ -200,7 +201,12 @@ def test_the_embedded_language_model_designs_a_network_that_is_delivered(tmp_pat
     assert {trial["state"] for trial in trials} == {"trained"}  # grammar and masks leave no room for anything else
     trace = read_lines(tmp_path / "runs" / "one" / "trace.jsonl")
     answers = [record for record in trace if record["kind"] == "llm_answered"]
-    assert len(answers) == len(trials)
+    *designs, explanation = answers
+    assert len(designs) == len(trials)
+    assert [call["name"] for call in explanation["data"]["tool_calls"]] == ["select_claims"]
+    (candidate,) = document["winners"]
+    told = (tmp_path / "runs" / "one" / "delivery" / candidate / "EXPLANATION.md").read_text()
+    assert "smollm2 chose and ordered" in told
     assert all(record["data"]["usage"]["output_tokens"] > 0 for record in answers)
     assert document["llm"]["answers"] == len(answers)
     assert document["llm"]["output_tokens"] > 0
