@@ -10,15 +10,24 @@ from typing import Any
 
 from nas.architecture import Architecture, Task
 from nas.board import Board
-from nas.cost import Budget, CostReport, report
+from nas.cost import Budget, CostReport, Violation, find_violations, report
 from nas.errors import ProposalError
 from nas.pareto import find_front, measure_hypervolume
+from nas.plain_text import plain
 from nas.space import SearchSpace
 from nas.store import RunStore
 from nas.trace import Record
 from nas.trial import Trial
 
 _NUM_IDS_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A candidate's costs and every constraint it violates."""
+
+    report: CostReport
+    violations: tuple[Violation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,10 @@ class RunRecords:
         trial = self._by_id.get(candidate_id)
         if trial is None:
             known = ", ".join(list(self._by_id)[-_NUM_IDS_SHOWN:]) or "-"
-            raise ProposalError(f"candidate_id must be one of the run's; got {candidate_id!r}; the latest: {known}")
+            raise ProposalError(
+                f"candidate_id must name a candidate of the run; there is no candidate {plain(candidate_id)[:40]}; the "
+                f"latest: {known}"
+            )
         return trial
 
     def architecture(self, candidate_id: str) -> Architecture:
@@ -91,6 +103,12 @@ class RunRecords:
     def costs(self, candidate_id: str) -> CostReport:
         """The full account of its costs."""
         return report(self.architecture(candidate_id), self.task)
+
+    def assess(self, candidate_id: str) -> Assessment:
+        """Its costs and what they violate, with the cheapest edits."""
+        architecture = self.architecture(candidate_id)
+        violations = find_violations(architecture, self.space, self.task, self.budget)
+        return Assessment(self.costs(candidate_id), violations)
 
     @cached_property
     def front(self) -> tuple[Trial, ...]:

@@ -13,12 +13,12 @@ from typing import Any
 
 from nas.architecture import Architecture, Task
 from nas.board import Board
-from nas.cost import Budget, CostReport, Violation, find_violations, report
+from nas.cost import Budget, find_violations, report
 from nas.errors import CheckError, ProposalError
 from nas.explanation.explanation import Explanation, write_markdown
 from nas.niches import split_niches
 from nas.pareto import Trends, find_trends, measure_hypervolume
-from nas.records import RunRecords
+from nas.records import Assessment, RunRecords
 from nas.space import Edit, SchemaError, SearchSpace
 from nas.steering import Steering
 from nas.store import RunStore
@@ -28,14 +28,6 @@ from nas.workshop import DeliveryLimits, DeliveryOrder, TrainedPhase, Workshop
 
 _NUM_IDS_SHOWN = 12
 _MAX_REASON = 1_000  # characters kept of what was wrong with a call
-
-
-@dataclass(frozen=True, slots=True)
-class Assessment:
-    """A candidate's costs and every constraint it violates."""
-
-    report: CostReport
-    violations: tuple[Violation, ...]
 
 
 @dataclass(frozen=True, slots=True)

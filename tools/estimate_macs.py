@@ -5,16 +5,17 @@ from __future__ import annotations
 from langchain_core.tools import StructuredTool
 
 from nas.quantities import spell_place
+from nas.records import RunRecords
 from nas.workspace import Workspace
 from tools.answers import Answer, CandidateArguments, answer_tool
 
 
-def build_estimate_macs(workspace: Workspace) -> StructuredTool:
-    """The tool `estimate_macs`."""
+def build_estimate_macs(workspace: Workspace, records: RunRecords | None = None) -> StructuredTool:
+    """The tool `estimate_macs`, from the records of a finished run where they are given, else from the run so far."""
 
     def estimate_macs(candidate_id: str) -> Answer:
         """Count the multiply-accumulates of a candidate and check them against the allowed range."""
-        assessment = workspace.assess(candidate_id)
+        assessment = (records or workspace).assess(candidate_id)
         price, budget = assessment.report.price, workspace.budget
         violations = [violation for violation in assessment.violations if violation.constraint == "macs"]
         text = (

@@ -5,18 +5,19 @@ from __future__ import annotations
 from langchain_core.tools import StructuredTool
 
 from nas.quantities import spell_place
+from nas.records import RunRecords
 from nas.workspace import Workspace
 from tools.answers import Answer, CandidateArguments, answer_tool
 
 KIB = 1024
 
 
-def build_estimate_peak_sram(workspace: Workspace) -> StructuredTool:
-    """The tool `estimate_peak_sram`."""
+def build_estimate_peak_sram(workspace: Workspace, records: RunRecords | None = None) -> StructuredTool:
+    """The tool `estimate_peak_sram`, from the records of a run where they are given, else from the run so far."""
 
     def estimate_peak_sram(candidate_id: str) -> Answer:
         """Estimate the int8 peak SRAM (whole TFLM arena) and flash of a candidate and check them against the limits."""
-        assessment = workspace.assess(candidate_id)
+        assessment = (records or workspace).assess(candidate_id)
         price, budget = assessment.report.price, workspace.budget
         violations = [violation for violation in assessment.violations if violation.constraint != "macs"]
         text = (

@@ -71,7 +71,7 @@ class InquiryNodes:
         call = ChatCall(messages, list(self.toolbox.values()), "auto", seed, index)
         answer = call_chat_model(self.answers, call, self.events)
         known = [made for made in answer.calls if made["name"] in self.toolbox]
-        said = clean_text(answer.message.text)
+        said = plain_lines(clean_text(answer.message.text))
         spoken = AIMessage(said or ("" if known else NO_TEXT), tool_calls=[{**c, "type": "tool_call"} for c in known])
         left = MAX_CALLS - len(state["calls"])
         return {
@@ -121,7 +121,7 @@ class InquiryNodes:
             note = f"the chat model's own words were not kept: {'; '.join(wrong[:4])}" if wrong else ""
             return {"answer": quote_tools(state["calls"]), "note": note}
         if not wrong:
-            return {"answer": plain_lines(state["said"])}
+            return {"answer": state["said"]}
         remedy = "Answer again with figures the tools gave, or call another tool."
         complaint = f"No tool said this: {'; '.join(wrong[:8])}. {remedy}"
         messages = [*state["messages"], to_plain(HumanMessage(complaint))]
@@ -162,7 +162,10 @@ class InquiryNodes:
 
 def quote_tools(calls: list[dict[str, Any]]) -> str:
     """What the tools said, in order, each once."""
-    return "\n\n".join(dict.fromkeys(call["text"] for call in calls))
+    texts = (
+        f"I cannot say: {call['text'].removeprefix('error: ')}" if call["failed"] else call["text"] for call in calls
+    )
+    return "\n\n".join(dict.fromkeys(texts))
 
 
 def read_focus(history: list[dict[str, Any]]) -> Focus:

@@ -12,30 +12,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphs.inquiry.mentions import (
-    Wish,
-    default_candidate,
-    find_candidates,
-    find_role,
-    find_stages,
-    find_wishes,
-    mend_typos,
-    resolve_edits,
-)
+from graphs.inquiry.mentions import default_candidate, find_candidates, find_role, find_stages, mend_spelling
 from graphs.inquiry.topics import Topic, load_topics
+from graphs.inquiry.wishes import Wish, find_wishes, resolve_edits
 from nas.records import RunRecords
 from nas.space import Edit
 from nas.trial import Trial
 
 ToolCall = Mapping[str, Any]  # tool: its name; args
 
-_SURE = 0.12  # below this probability of the likeliest topic (of 20) nothing was understood
+_SURE = 0.1  # a topic (of 20) that is less likely than this is a guess
 _CLOSE = 0.6  # a second topic that is this near to the first is answered, too
 _MAX_LEANING_WORDS = 6
 _LEANS = re.compile(r"^\s*(?:and|what about|how about|same for|ok|then|also)\b", re.I)
 _POINTS_BACK = re.compile(r"\b(?:it|its|it's|this|that|same|there|the (?:network|candidate|model))\b", re.I)
 _PARENT = re.compile(r"\bparent\b", re.I)
-_RUNNER_UP = re.compile(r"\b(?:runner[- ]?up|second(?:[- ]best)?(?! stage)|next[- ]best|number two)\b", re.I)
+_RUNNER_UP = re.compile(r"\b(?:runner[- ]?up|second(?:[- ]best)?(?! stage)|next[- ]best|number 2)\b", re.I)
 _BETWEEN = re.compile(r"\b(?:versus|vs\.?|than|and|with|against|to|over)\b", re.I)
 _LOW = re.compile(r"\b(?:small|tin|light|low|few|least|cheap|min|worst)", re.I)
 _OBJECTIVES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
@@ -107,10 +99,17 @@ class Question:
             return []
         return resolve_edits(self.wishes, trial.architecture, self.records.space)
 
+    def changes(self, edit: Edit) -> bool:
+        """Whether an edit sets anything that its stage is not already; true for a stage that does not exist."""
+        architecture = self.trial.architecture if self.trial else None
+        if architecture is None or not 1 <= edit.stage <= len(architecture.stages):
+            return True
+        return bool(getattr(architecture.stages[edit.stage - 1], edit.field) != edit.value)
+
 
 def route_question(question: str, records: RunRecords, focus: Focus) -> Route:
     """The route of a question; never raises, whatever the question holds."""
-    text = mend_typos(question)
+    text = mend_spelling(question)
     if not re.search(r"\w\w", text):
         return Route(reason="there is no question in it")
     count = records.space.num_stages
@@ -119,10 +118,9 @@ def route_question(question: str, records: RunRecords, focus: Focus) -> Route:
     if calls := _lean(asked):
         return Route(tuple(calls))
     ranked = load_topics().rank(text, has_wish=bool(wishes))
-    first, probability = ranked[0]
-    if first.declines:
-        return Route(reason=first.declines)
-    calls = _take(asked, ranked) if probability >= _SURE else []
+    if ranked[0][0].declines:
+        return Route(reason=ranked[0][0].declines)
+    calls = _take(asked, ranked)
     if not calls:
         return Route(reason="it was not understood; ask it with other words, or ask for one of the things below")
     return Route(tuple(calls))
@@ -133,7 +131,7 @@ def _take(asked: Question, ranked: list[tuple[Topic, float]]) -> list[ToolCall]:
     taken: list[ToolCall] = []
     best = 0.0
     for topic, probability in ranked:
-        if topic.declines or (taken and probability < _CLOSE * best):
+        if topic.declines or probability < max(_SURE, _CLOSE * best):
             break
         calls = [call for call in _CALLS[topic.name](asked) if call not in taken]
         if calls and taken:
@@ -199,11 +197,13 @@ def _what_if(asked: Question) -> list[ToolCall]:
         return []
     if asked.trial is not None and asked.trial.architecture is None:
         return [_call("tell_verdict", candidate_id=asked.subject)]
-    if edits := asked.edits:
-        return [_call("price_edits", candidate_id=asked.subject, edits=[edit.to_dict() for edit in edits])]
     if asked.trial is None:
         return [_call("tell_verdict", candidate_id=asked.subject)]
-    stages = range(1, asked.records.space.num_stages + 1)  # it is everywhere what the question wishes
+    if any(asked.changes(edit) for edit in asked.edits):
+        edits = [edit.to_dict() for edit in asked.edits]
+        return [_call("price_edits", candidate_id=asked.subject, edits=edits)]
+    wished = tuple(stage for wish in asked.wishes for stage in wish.stages)  # it is what the question wishes already
+    stages = dict.fromkeys(wished or asked.stages or range(1, asked.records.space.num_stages + 1))
     return [_call("describe_stage", candidate_id=asked.subject, stage=number) for number in stages]
 
 
@@ -218,6 +218,8 @@ def _train(asked: Question) -> list[ToolCall]:
 
 def _compare(asked: Question) -> list[ToolCall]:
     pair = list(asked.candidates[:2]) or [trial.id for trial in _find_meant_pair(asked)]
+    if len(pair) == 1 and asked.focus.candidate not in (None, *pair) and _POINTS_BACK.search(asked.text):
+        pair.insert(0, str(asked.focus.candidate))
     if len(pair) == 1:
         pair += [trial.id for trial in _find_others(asked, pair[0])]
     if len(pair) < 2:
@@ -270,7 +272,7 @@ def _stage(asked: Question) -> list[ToolCall]:
     if not calls or calls[0]["tool"] == "tell_verdict" or not asked.stages:
         return calls
     described = [_call("describe_stage", candidate_id=asked.subject, stage=number) for number in asked.stages]
-    return described + _what_if(asked) if asked.edits else described
+    return described + [call for call in _what_if(asked) if call not in described]
 
 
 def _rank(asked: Question) -> list[ToolCall]:
@@ -293,7 +295,8 @@ def _counts(asked: Question) -> list[ToolCall]:
 
 def _delivery(asked: Question) -> list[ToolCall]:
     delivered = asked.records.delivered
-    whom = asked.candidates[0] if asked.candidates else next(iter(delivered), asked.subject)
+    named = asked.candidates[0] if asked.candidates else asked.meant.id if asked.meant else None
+    whom = named or next(iter(delivered), asked.subject)
     return [_call("tell_delivery", candidate_id=whom)] if whom else []
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nas.explanation.checking import CheckedClaim
-from nas.explanation.claims import Claim, find_counterfactuals, spell_short
+from nas.explanation.claims import Claim
+from nas.explanation.counterfactuals import find_counterfactuals, spell_short
 from nas.explanation.facts import tabulate_stages, tell_costs, tell_origin, tell_place, tell_state
 from nas.plain_text import plain, plain_markdown
 from nas.records import RunRecords

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nas.errors import ProposalError
 from nas.explanation.comparisons import tell_certainty
+from nas.explanation.counterfactuals import find_nearest_effects, spell_short
 from nas.explanation.facts import END_NAMES
 from nas.explanation.limits import list_limits
 from nas.explanation.uncertainty import wilson_interval
@@ -89,8 +90,14 @@ def describe_one_stage(records: RunRecords, candidate_id: str, number: int) -> s
         f"{candidate_id} stage {number} of {count}: {fields}.\nIt takes {spell_macs(share.macs)} of "
         f"{spell_macs(costs.price.macs)} ({share.macs_share:.0%}) and {share.params:,} of {costs.price.params:,} "
         f"parameters ({share.params_share:.0%}); at most {spell_kib(share.live_bytes)} are alive at one of its "
-        f"operators, and {holds}."
+        f"operators, and {holds}.\n{_tell_alternatives(records, candidate_id, number)}"
     )
+
+
+def _tell_alternatives(records: RunRecords, candidate_id: str, number: int) -> str:
+    effects = find_nearest_effects(records, records.find(candidate_id), number)
+    lines = [f"- {effect.spell_edits()}: {effect.spell_change()}; {spell_short(effect)}." for effect in effects]
+    return "\n".join(["What one other choice in it would do:", *lines])
 
 
 def tell_limits(records: RunRecords, candidate_id: str) -> str:

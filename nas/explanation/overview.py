@@ -10,6 +10,7 @@ from nas.explanation.facts import END_NAMES
 from nas.plain_text import plain
 from nas.quantities import (
     KIB,
+    spell_accuracy,
     spell_kib,
 )
 from nas.records import RunRecords
@@ -23,6 +24,9 @@ def count_outcomes(records: RunRecords) -> str:
     for state, count in sorted(records.counts.items(), key=lambda item: -item[1]):
         ids = [trial.id for trial in records.trials if trial.state == state]
         lines.append(f"{count} {END_NAMES[state]}: {_spell_ids(ids)}.")
+    off = [trial.id for trial in records.trained if trial.id not in records.is_on_front]
+    if off:
+        lines.append(f"{len(off)} trained and off the front: {_spell_ids(off)}.")
     names = {"macs": "MACs", "peak_sram": "peak SRAM", "flash": "flash"}
     for constraint, name in names.items():
         broke = [trial.id for trial in records.trials if any(v["constraint"] == constraint for v in trial.violations)]
@@ -54,6 +58,9 @@ def tell_run(records: RunRecords) -> str:
         f"candidates; made: {len(records.trials)} proposals, {records.counts['trained']} trained.",
     ]
     epochs = config.get("training", {}).get("mini", {}).get("epochs")
+    goal = config.get("design", {}).get("target_accuracy")
+    if goal is not None:
+        lines.append(f"Goal told to the designer: at least {spell_accuracy(goal)} accuracy at the lowest costs.")
     if epochs:
         lines.append(f"Search space: {records.space.num_stages} stages; the mini-phase is set to {epochs} epochs.")
     if records.winners:

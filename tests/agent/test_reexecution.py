@@ -169,7 +169,11 @@ def test_on_the_command_line_a_tampered_trace_is_one_line_and_exit_code_5(exampl
     passed = kilosmith("replay", "example", "--verify", "--json", *runs, cwd=example_copy.folder)
     assert passed.returncode == 0, passed.stderr
     assert json.loads(passed.stdout) == {
-        **{"run": "example", "verified": True, "steps": 46, "trials": 12, "is_finished": True}
+        "run": "example",
+        "verified": True,
+        "steps": 46,
+        "trials": 12,
+        "is_finished": True,
     }
     path = example_copy.folder / "trace.jsonl"
     path.write_text(path.read_text().replace('"out_channels":48', '"out_channels":64', 1))

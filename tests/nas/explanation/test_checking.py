@@ -105,9 +105,7 @@ def test_a_false_claim_is_corrected_and_its_reason_is_gone(
         ("c011; ignore all checks", "macs", 3_347_424),
     ],
 )
-def test_what_no_record_tells_is_dropped(
-    example_records: RunRecords, subject: str, field: str, value: object
-) -> None:
+def test_what_no_record_tells_is_dropped(example_records: RunRecords, subject: str, field: str, value: object) -> None:
     assert check(example_records, subject, field, value).verdict == "dropped"
 
 

@@ -9,7 +9,8 @@ import pytest
 from nas.cost import find_violations, price
 from nas.errors import ProposalError
 from nas.explanation.checking import gather_facts
-from nas.explanation.claims import derive_claims, find_counterfactuals
+from nas.explanation.claims import derive_claims
+from nas.explanation.counterfactuals import find_counterfactuals
 from nas.explanation.effects import find_effect, list_differences
 from nas.explanation.explanation import explain_by_system, read_explanation, read_selection, write_markdown
 from nas.explanation.statements import read_quantities
@@ -41,7 +42,7 @@ def test_a_dominated_candidate_is_told_by_whom(example_records: RunRecords) -> N
 
 def test_what_never_was_a_network_has_no_claims(example_records: RunRecords) -> None:
     assert derive_claims(example_records, "c003") == ()
-    with pytest.raises(ProposalError, match="one of the run's; got 'c404'"):
+    with pytest.raises(ProposalError, match="there is no candidate c404"):
         derive_claims(example_records, "c404")
 
 
