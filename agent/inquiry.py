@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from agent.config import RunConfig, read_config
+from agent.interruption import hold_interruptions
 from agent.places import cache_folder
 from agent.runner import build_workspace, limit_threads, load_data
 from nas.events import Event, EventSink
@@ -49,6 +50,15 @@ class Inquiry:
     def records(self) -> RunRecords:
         """What the run's records say now: it may still be running."""
         return read_records(self.store)
+
+    def warm_up(self) -> None:
+        """Load what the first question needs: it is answered at once, and interrupting it breaks no module."""
+        with hold_interruptions():
+            from graphs.inquiry.topics import load_topics
+
+            self._nodes()
+            if self.answers is None:
+                load_topics().rank("", has_wish=False)
 
     def ask(self, question: str) -> Turn:
         """The answer to a question, on record with the run when this returns."""
@@ -108,6 +118,9 @@ class Inquiry:
         from nas.local_workshop import LocalWorkshop
 
         config, task = self.config, self.config.resolve_task()
+        with hold_interruptions():
+            import torch  # noqa: F401  # late: two seconds
+
         limit_threads(config)
         with RunStore(self.store.folder) as store:
             store.lock()

@@ -13,6 +13,7 @@ from rich.text import Text
 from agent.display import Display
 from agent.inquiry import Inquiry, open_inquiry
 from agent.inquiry_text import ask_person, print_turn
+from agent.interruption import Interruption
 from agent.narration import build_front_table
 from agent.output import message_console, print_json, result_console
 from nas.errors import ChatModelError, KilosmithError, SettingError
@@ -99,7 +100,9 @@ class Conversation:
             print_turn(self.console, turn)  # type: ignore[arg-type]  # a line of the records
 
 
-def converse_in_terminal(store: RunStore, *, llm: str | None, llm_url: str | None, quiet: bool) -> None:
+def converse_in_terminal(
+    store: RunStore, interruption: Interruption, *, llm: str | None, llm_url: str | None, quiet: bool
+) -> None:
     """Read lines in the terminal until the person leaves. An error ends an answer, never the conversation."""
     console, messages = result_console(), message_console()
     with Display(messages, quiet=quiet) as display:
@@ -109,6 +112,7 @@ def converse_in_terminal(store: RunStore, *, llm: str | None, llm_url: str | Non
             return ask_person(asked)
 
         inquiry = open_inquiry(store, llm=llm, llm_url=llm_url, confirm=confirm, show=display.show)
+        inquiry.warm_up()
         display.pause()
         conversation, session = Conversation(inquiry, console), _open_session(inquiry)
         if not quiet:
@@ -130,6 +134,7 @@ def converse_in_terminal(store: RunStore, *, llm: str | None, llm_url: str | Non
             except Leave:
                 return
             except KeyboardInterrupt:
+                interruption.forget()
                 messages.print(Text("interrupted; nothing of this question was kept", style="yellow"))
             except KilosmithError as error:
                 messages.print(Text(plain(error), style="red"))

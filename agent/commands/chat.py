@@ -11,6 +11,7 @@ from agent.output import JsonOption, QuietOption, RunArgument, RunsOption
 
 
 def chat(
+    context: typer.Context,
     run: RunArgument,
     llm: Annotated[
         str | None, typer.Option(help="Another chat model than the run's answers; see `models`.", metavar="SPEC")
@@ -28,6 +29,6 @@ def chat(
 
     store = RunStore.open(Path(runs), run)
     if sys.stdin.isatty() and not json:
-        converse_in_terminal(store, llm=llm, llm_url=llm_url, quiet=quiet)
+        converse_in_terminal(store, context.obj, llm=llm, llm_url=llm_url, quiet=quiet)
     else:
         converse_in_pipe(store, llm=llm, llm_url=llm_url, json=json, quiet=quiet)

@@ -197,6 +197,25 @@ def test_ctrl_c_ends_an_answer_and_not_the_conversation(example_copy: RunStore) 
     assert example_copy.load_conversation() == []
 
 
+def test_a_training_that_was_interrupted_can_be_asked_for_again(example_copy: RunStore) -> None:
+    with chat_in_terminal(example_copy) as terminal:
+        terminal.expect(PROMPT)
+        terminal.type("train c004 with kernel 3 in stage 1\r")
+        terminal.expect("[y/N]")
+        terminal.type("y\r")
+        terminal.expect("y\r\n")
+        os.killpg(terminal.process.pid, signal.SIGINT)  # while torch is being loaded
+        terminal.expect("interrupted; nothing of this question was kept")
+        terminal.expect(PROMPT)
+        terminal.type("train c004 with kernel 3 in stage 1\r")
+        terminal.expect("[y/N]")
+        terminal.type("y\r")
+        terminal.expect("Trained as w001", 120)
+        terminal.type("/quit\r")
+        assert terminal.process.wait(timeout=20) == 0
+    assert len(example_copy.load_conversation()) == 1
+
+
 @pytest.mark.parametrize(("key", "is_trained"), [("n", False), ("y", True)])
 def test_a_terminal_asks_before_it_trains(example_copy: RunStore, key: str, is_trained: bool) -> None:
     with chat_in_terminal(example_copy) as terminal:
