@@ -156,7 +156,7 @@ class DesignNodes:
         front = self.workspace.front().members
         if not front:
             failed = self.workspace.index.counts["failed"]
-            found = f"{failed} legal ones diverged in training" if failed else "none was legal"
+            found = f"{failed} legal ones failed in training" if failed else "none was legal"
             raise NoLegalCandidateError(
                 f"a delivery needs at least one trained candidate; of {state['number']} proposals {found}; "
                 "start a new run with more design.max_proposals or a wider budget"

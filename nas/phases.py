@@ -80,7 +80,7 @@ class Phases:
     def best(self, candidate_id: str, architecture: Architecture) -> ChosenWeights:
         """The weights with the better validation accuracy of full and distill, distill on a tie."""
         finished = [phase for name in ("distill", "full") if (phase := self._finished(candidate_id, name))]
-        usable = [phase for phase in finished if not phase.diverged]
+        usable = [phase for phase in finished if not phase.failure]
         if not usable:
             raise CheckError(
                 f"export needs a trained candidate; {candidate_id} has no finished full training; train it"
@@ -161,4 +161,8 @@ class Phases:
 
 def _outcome(phase: str, result: TrainingResult, teacher_accuracy: float | None) -> TrainedPhase:
     curve = tuple(asdict(epoch) for epoch in result.curve)
-    return TrainedPhase(phase, result.validation_accuracy, curve, result.seconds, result.diverged, teacher_accuracy)
+    parts = max((epoch.parts for epoch in result.curve), default=1)
+    note = f"memory did not hold a whole batch: its gradients were summed over {parts} parts" if parts > 1 else ""
+    return TrainedPhase(
+        phase, result.validation_accuracy, curve, result.seconds, result.failure, teacher_accuracy, note
+    )

@@ -13,14 +13,19 @@ from nas.events import Event
 
 @dataclass(frozen=True, slots=True)
 class TrainedPhase:
-    """Outcome of a phase: validation accuracy (fraction) of the final weights, its curve and wall seconds."""
+    """Outcome of a phase: validation accuracy (fraction) of the final weights, its curve and wall seconds.
+
+    `failure` says why there are no usable weights (the accuracy is then 0), or is empty; `note` tells what was done
+    differently from the recipe.
+    """
 
     phase: str
     validation_accuracy: float
     curve: tuple[dict[str, float], ...]
     seconds: float
-    diverged: bool
+    failure: str = ""
     teacher_accuracy: float | None = None
+    note: str = ""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> TrainedPhase:

@@ -179,13 +179,13 @@ class Workspace:
         if trial.state != "proposed":
             return trial
         result = self._workshop.mini(candidate_id, _architecture(trial))
-        state: TrialState = "failed" if result.diverged else "trained"
+        state: TrialState = "failed" if result.failure else "trained"
         settled = self._settle(
             replace(
                 trial,
                 state=state,
-                reason="the loss was no longer a number" if result.diverged else "",
-                validation_accuracy=None if result.diverged else result.validation_accuracy,
+                reason=result.failure or result.note,
+                validation_accuracy=None if result.failure else result.validation_accuracy,
                 curve=result.curve,
                 seconds=result.seconds,
             )

@@ -127,7 +127,8 @@ class MadeUpWorkshop:
             }
             for epoch in range(1, 2 if diverged else EPOCHS + 1)
         )
-        outcome = TrainedPhase(phase, accuracy, curve, 0.5 * len(curve), diverged, teacher)
+        failure = "the loss was no longer a number" if diverged else ""
+        outcome = TrainedPhase(phase, accuracy, curve, 0.5 * len(curve), failure, teacher)
         self._events(phase_event(candidate, outcome))
         return outcome
 

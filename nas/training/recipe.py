@@ -14,9 +14,10 @@ class Recipe(BaseModel):
 
     Schedules: `paper-mini` = warm-up, then `learning_rate`, a tenth of it from two thirds of the epochs on;
     `warmup-cosine` = warm-up, then a cosine to 0; `cosine` = the same without warm-up. Augmentations: `shift` moves an
-    image by up to a sixteenth of its side, `affine` also turns (10 degrees) and zooms (a tenth) it, `autoaugment` is
-    the CIFAR-10 policy (Cubuk et al. 2019).
-    `mixup_alpha` 0 turns MixUp off.
+    image by up to a sixteenth of its side, `affine` also turns (10 degrees) and zooms (a tenth) it, `autoaugment`
+    (Cubuk et al. 2019) follows the CIFAR-10 policy on the CIFARs and the ImageNet policy elsewhere.
+    `mixup_alpha` 0 turns MixUp off. `class_weights` weighs the cross-entropy of labels inversely to their classes'
+    frequency. A phase that has taken `max_seconds` (0 = no limit) ends as failed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,6 +32,8 @@ class Recipe(BaseModel):
     weight_decay: float = Field(default=1e-4, ge=0, allow_inf_nan=False)
     augmentation: Augmentation = "none"
     mixup_alpha: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    class_weights: bool = False
+    max_seconds: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _check_warmup(self) -> "Recipe":

@@ -60,9 +60,10 @@ def teach(
     result = train(
         network, dataset, task, settings, phase="teacher", seed=seed, folder=folder, on_epoch=on_epoch, device=device
     )
-    if result.diverged:
-        rule = "the teacher's loss must stay finite"
-        raise SettingError(f"{rule}; learning_rate {settings.learning_rate} is too high; lower training.teacher's")
+    if result.failure:
+        rule = "the teacher's training must come to its end"
+        remedy = f"lower training.teacher's learning_rate ({settings.learning_rate:g}) or raise its max_seconds"
+        raise SettingError(f"{rule}; {result.failure}; {remedy}")
     logits = predict_logits(network, dataset.train.images, dataset, task)
     state = {"key": key, "validation_accuracy": result.validation_accuracy, "sha256": digest({"logits": logits})}
     write_tensors({"logits": logits}, folder / LOGITS_FILE, {"state": json.dumps(state)})
