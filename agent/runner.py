@@ -239,6 +239,7 @@ def _introduce(
         "max_trials": config.design.max_trials,
         "resumed": any(True for _ in store.load_trace()),
         "num_images": count_images(data),
+        "data_remarks": list(data.remarks),
         "designer": designer.describe(),
         "config": config.model_dump(mode="json"),
     }

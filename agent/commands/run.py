@@ -17,7 +17,8 @@ def run(
         list[str] | None, typer.Option("--set", help="Change one setting; may be repeated.", metavar="KEY=VALUE")
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="digits, fashion-mnist[:DIR] or cifar100:DIR.", metavar="SPEC")
+        str | None,
+        typer.Option(help="digits, fashion-mnist[:DIR], cifar10:DIR, cifar100:DIR or folder:DIR.", metavar="SPEC"),
     ] = None,
     board: Annotated[str | None, typer.Option(help="See `boards`.", metavar="NAME")] = None,
     llm: Annotated[
