@@ -101,6 +101,7 @@ def prepare(config: RunConfig, show: EventSink) -> Resources:
     limit_threads(config)
     tell("data", f"loading {config.data.spec}")
     data = load_data(config)
+    check_training(config, data, partial(tell, "teacher"))
     tell("opening", config.llm.spec)
     report = partial(tell, "chat model")
     chat_model = open_chat_model(config.llm.spec, config.llm, cache=cache_folder(), report=report)
@@ -116,6 +117,17 @@ def limit_threads(config: RunConfig) -> None:
         import torch  # late: two seconds
 
         torch.set_num_threads(config.threads)
+
+
+def check_training(config: RunConfig, data: Dataset, tell: Callable[[str], None]) -> None:
+    """Raise SettingError now, not after the search, for a device or a teacher that cannot be had."""
+    from nas.training.devices import choose_device  # late: torch
+    from nas.training.teacher_folder import find_teacher
+
+    choose_device(config.training.device)
+    if config.training.teacher.source != "train":
+        tell(f"looking for {config.training.teacher.source}")
+        find_teacher(config.training.teacher.source, data.num_classes)
 
 
 def load_data(config: RunConfig) -> Dataset:
@@ -150,7 +162,8 @@ def count_images(data: Dataset) -> dict[str, int]:
 
 def build_local_workspace(config: RunConfig, store: RunStore, data: Dataset, events: EventSink) -> Workspace:
     """The workspace of a run that is trained and delivered on this machine."""
-    workshop = LocalWorkshop(store, config.resolve_task(), data, config.training, config.seed, events)
+    cache = cache_folder() / "teachers"
+    workshop = LocalWorkshop(store, config.resolve_task(), data, config.training, config.seed, events, cache)
     return build_workspace(config, store, workshop, count_images(data))
 
 

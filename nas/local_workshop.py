@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.architecture import Architecture, Task
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LocalWorkshop:
-    """Works in the run's folder; every finished phase and delivery becomes an event."""
+    """Works in the run's folder; every finished phase and delivery becomes an event.
+
+    In `teacher_cache` other runs find the logits of a teacher from outside; without it they stay in the run's folder.
+    """
 
     store: RunStore
     task: Task
@@ -27,12 +31,13 @@ class LocalWorkshop:
     training: TrainingSettings
     seed: int
     events: EventSink
+    teacher_cache: Path | None = None
 
     @cached_property
     def _phases(self) -> Phases:
         from nas.phases import Phases  # late: torch
 
-        return Phases(self.store, self.task, self.data, self.training, self.seed, self.events)
+        return Phases(self.store, self.task, self.data, self.training, self.seed, self.events, self.teacher_cache)
 
     def mini(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
         """The mini-phase, from scratch."""

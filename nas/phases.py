@@ -18,6 +18,7 @@ from nas.events import Event, EventSink
 from nas.network import Network, build_network
 from nas.store import RunStore, write_json
 from nas.training import EpochResult, Recipe, TrainingResult, TrainingSettings
+from nas.training.devices import choose_device
 from nas.training.loop import train
 from nas.training.teacher import teach
 from nas.training.weights import load_weights, save_weights
@@ -43,6 +44,7 @@ class Phases:
         settings: TrainingSettings,
         seed: int,
         events: EventSink,
+        teacher_cache: Path | None = None,
     ) -> None:
         self._store = store
         self._task = task
@@ -50,6 +52,8 @@ class Phases:
         self._settings = settings
         self._seed = seed
         self._events = events
+        self._teacher_cache = teacher_cache
+        self._device = choose_device(settings.device)
 
     def mini(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
         """The mini-phase, from scratch."""
@@ -72,7 +76,9 @@ class Phases:
             self._settings.teacher,
             seed=self._seed,
             folder=self._store.folder / "training" / "teacher",
+            cache=self._teacher_cache,
             on_epoch=self._announce("teacher", "teacher"),
+            device=self._device,
         )
         recipe = self._settings.distill
         return self._run(candidate_id, network, recipe, "distill", teaching.logits, teaching.validation_accuracy)
@@ -122,6 +128,7 @@ class Phases:
             folder=folder,
             on_epoch=self._announce(candidate_id, phase),
             teacher_logits=teacher_logits,
+            device=self._device,
         )
         outcome = _outcome(phase, result, teacher_accuracy)
         save_weights(network, folder / "weights.safetensors")

@@ -17,6 +17,7 @@ def build_app() -> typer.Typer:
     from agent.commands.resume import resume
     from agent.commands.run import run
     from agent.commands.sample import sample
+    from agent.commands.teacher import teacher
     from agent.commands.trials import trials
 
     app = typer.Typer(
@@ -27,6 +28,6 @@ def build_app() -> typer.Typer:
         add_completion=False,
         rich_markup_mode=None,
     )
-    for command in (run, resume, replay, trials, front, estimate, sample, export, boards, models, doctor):
+    for command in (run, resume, replay, trials, front, estimate, sample, export, teacher, boards, models, doctor):
         app.command()(command)
     return app

@@ -60,13 +60,15 @@ class DistillRecipe(Recipe):
 
 
 class TeacherSettings(Recipe):
-    """The teacher: where it comes from, its size and its training. `train` = a small ViT trained in the run.
+    """The teacher: where it comes from, its size and its training.
 
-    The images reach it at `image_size` x `image_size` pixels, which `patch_size` must divide; `num_heads` must divide
+    `source` is `train` (a small ViT trained in the run), a folder, or `hf:ORG/NAME` (both: a classifier of timm or
+    transformers in safetensors, see `teacher_folder`); the other fields are those of the one that is trained. The
+    images reach it at `image_size` x `image_size` pixels, which `patch_size` must divide; `num_heads` must divide
     `embed_dim`.
     """
 
-    source: Literal["train"] = "train"
+    source: str = Field(default="train", min_length=1)
     image_size: int = Field(ge=1)
     patch_size: int = Field(ge=1)
     embed_dim: int = Field(ge=1)
@@ -83,9 +85,11 @@ class TeacherSettings(Recipe):
 
 
 class TrainingSettings(BaseModel):
-    """Every phase of a run, and its teacher."""
+    """Every phase of a run, and its teacher. `device` auto is CUDA's first where there is one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
 
     mini: Recipe
     full: Recipe
