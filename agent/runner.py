@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from agent.chat_models.registry import OpenedChatModel
     from graphs.designer import Designer
     from nas.datasets import Dataset
+    from nas.workers import Executor
 
 VERSIONED = (
     *("kilosmith", "langgraph", "langchain-core", "langchain-openai", "transformers", "llguidance"),
@@ -124,7 +125,11 @@ def check_training(config: RunConfig, data: Dataset, tell: Callable[[str], None]
     from nas.training.devices import choose_device  # late: torch
     from nas.training.teacher_folder import find_teacher
 
-    choose_device(config.training.device)
+    device = choose_device(config.training.device)
+    if config.workers > 1 and device != "cpu":
+        raise SettingError(
+            f"workers above 1 train on the CPU; the device is {device}; set workers=1 or training.device=cpu"
+        )
     if config.training.teacher.source != "train":
         tell(f"looking for {config.training.teacher.source}")
         find_teacher(config.training.teacher.source, data.num_classes)
@@ -163,8 +168,22 @@ def count_images(data: Dataset) -> dict[str, int]:
 def build_local_workspace(config: RunConfig, store: RunStore, data: Dataset, events: EventSink) -> Workspace:
     """The workspace of a run that is trained and delivered on this machine."""
     cache = cache_folder() / "teachers"
-    workshop = LocalWorkshop(store, config.resolve_task(), data, config.training, config.seed, events, cache)
+    executor = open_executor(config, store)
+    workshop = LocalWorkshop(store, config.resolve_task(), data, config.training, config.seed, events, cache, executor)
     return build_workspace(config, store, workshop, count_images(data))
+
+
+def open_executor(config: RunConfig, store: RunStore) -> Executor | None:
+    """Worker processes, if the run is to have any; each has as many threads as the run itself."""
+    if config.workers == 1:
+        return None
+    from nas.workers import WorkerJob, WorkerPool  # late: torch
+
+    threads = config.threads or max(1, (os.cpu_count() or 1) // config.workers)
+    job = WorkerJob(
+        store.folder, config.resolve_task(), config.training, config.seed, threads, partial(load_data, config)
+    )
+    return WorkerPool(job, config.workers)
 
 
 def drive_run(

@@ -97,6 +97,16 @@ class Phases:
         origin = {"weights_of_phase": chosen, "validation_accuracy": reached, "teacher_validation_accuracy": teacher}
         return ChosenWeights(self._load(candidate_id, architecture, chosen), origin)
 
+    def is_finished(self, candidate_id: str, phase: str) -> bool:
+        """Whether the phase's outcome is on disk."""
+        return self._finished(candidate_id, phase) is not None
+
+    def record_failure(self, candidate_id: str, phase: str, reason: str) -> None:
+        """Leave a failed outcome of a phase that ended without leaving one itself."""
+        folder = self._store.training_folder(candidate_id, phase)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "result.json", asdict(TrainedPhase(phase, 0.0, (), 0.0, reason)))
+
     def forget(self, candidate_id: str, phase: str) -> None:
         """Remove a phase's checkpoints once its outcome is on record elsewhere."""
         folder = self._store.training_folder(candidate_id, phase)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -60,6 +60,9 @@ class DeliveryOrder:
 
 class Workshop(Protocol):
     """Trains and delivers candidates. Every method may be repeated: finished work is returned, not done again."""
+
+    def train_ahead(self, candidates: Sequence[tuple[str, Architecture]]) -> None:
+        """Do the mini-phases of these candidates at once where that is possible; `mini` then has them done."""
 
     def mini(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
         """The mini-phase, from scratch."""

@@ -169,6 +169,12 @@ class Workspace:
         self.index.put(priced)
         return priced
 
+    def train_ahead(self, candidate_ids: Sequence[str]) -> None:
+        """Let legal candidates be trained at once where the workshop can; `mini_train` then settles each of them."""
+        trials = [trial for candidate_id in candidate_ids if (trial := self.judge(candidate_id)).state == "proposed"]
+        if len(trials) > 1:
+            self._workshop.train_ahead([(trial.id, _architecture(trial)) for trial in trials])
+
     def mini_train(self, candidate_id: str) -> Trial:
         """The trial after its mini-phase, recorded: "trained" with validation accuracy, or "failed"."""
         trial = self.judge(candidate_id)

@@ -93,3 +93,24 @@ def test_ten_kills_at_random_moments_change_no_trial_and_no_weight(tmp_path: Pat
     result = kilosmith("resume", "one", cwd=killed)
     assert result.returncode == 0, result.stderr
     assert outcome(killed) == outcome(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_any_number_of_workers_killed_or_not_brings_the_same_trials(tmp_path: Path) -> None:
+    batch = (*SETTINGS, "--set", "design.batch=2", "--set", "design.max_trials=4")
+    run = ("run", "--llm", "mutate", "--name", "one", *batch, "--approve", "ask")  # nobody answers: no delivery
+    trials = {}
+    for name, workers in (("alone", "1"), ("two", "2"), ("killed", "2")):
+        folder = tmp_path / name
+        folder.mkdir()
+        command = (*run, "--workers", workers)
+        if name == "killed":
+            kill_in("evaluate", 6.0, command, folder)
+            command = ("resume", "one")
+        result = kilosmith(*command, cwd=folder)
+        assert result.returncode == 130, result.stderr
+        trials[name] = outcome(folder)[0]
+    assert sum(trial["state"] == "trained" for trial in trials["alone"]) == 4
+    assert trials["two"] == trials["alone"]
+    assert trials["killed"] == trials["alone"]
