@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.config import RunConfig
 from agent.places import cache_folder
+from agent.training_setup import check_training, open_executor
 from nas.errors import SettingError
 from nas.events import Event, EventSink
 from nas.local_workshop import LocalWorkshop
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from agent.chat_models.registry import OpenedChatModel
     from graphs.designer import Designer
     from nas.datasets import Dataset
-    from nas.workers import Executor
 
 VERSIONED = (
     *("kilosmith", "langgraph", "langchain-core", "langchain-openai", "transformers", "llguidance"),
@@ -102,7 +102,7 @@ def prepare(config: RunConfig, show: EventSink) -> Resources:
     limit_threads(config)
     tell("data", f"loading {config.data.spec}")
     data = load_data(config)
-    check_training(config, data, partial(tell, "teacher"))
+    check_training(config, data.num_classes, partial(tell, "teacher"))
     tell("opening", config.llm.spec)
     report = partial(tell, "chat model")
     chat_model = open_chat_model(config.llm.spec, config.llm, cache=cache_folder(), report=report)
@@ -118,21 +118,6 @@ def limit_threads(config: RunConfig) -> None:
         import torch  # late: two seconds
 
         torch.set_num_threads(config.threads)
-
-
-def check_training(config: RunConfig, data: Dataset, tell: Callable[[str], None]) -> None:
-    """Raise SettingError now, not after the search, for a device or a teacher that cannot be had."""
-    from nas.training.devices import choose_device  # late: torch
-    from nas.training.teacher_folder import find_teacher
-
-    device = choose_device(config.training.device)
-    if config.workers > 1 and device != "cpu":
-        raise SettingError(
-            f"workers above 1 train on the CPU; the device is {device}; set workers=1 or training.device=cpu"
-        )
-    if config.training.teacher.source != "train":
-        tell(f"looking for {config.training.teacher.source}")
-        find_teacher(config.training.teacher.source, data.num_classes)
 
 
 def load_data(config: RunConfig) -> Dataset:
@@ -168,22 +153,9 @@ def count_images(data: Dataset) -> dict[str, int]:
 def build_local_workspace(config: RunConfig, store: RunStore, data: Dataset, events: EventSink) -> Workspace:
     """The workspace of a run that is trained and delivered on this machine."""
     cache = cache_folder() / "teachers"
-    executor = open_executor(config, store)
+    executor = open_executor(config, store.folder, partial(load_data, config))
     workshop = LocalWorkshop(store, config.resolve_task(), data, config.training, config.seed, events, cache, executor)
     return build_workspace(config, store, workshop, count_images(data))
-
-
-def open_executor(config: RunConfig, store: RunStore) -> Executor | None:
-    """Worker processes, if the run is to have any; each has as many threads as the run itself."""
-    if config.workers == 1:
-        return None
-    from nas.workers import WorkerJob, WorkerPool  # late: torch
-
-    threads = config.threads or max(1, (os.cpu_count() or 1) // config.workers)
-    job = WorkerJob(
-        store.folder, config.resolve_task(), config.training, config.seed, threads, partial(load_data, config)
-    )
-    return WorkerPool(job, config.workers)
 
 
 def drive_run(

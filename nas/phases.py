@@ -88,9 +88,9 @@ class Phases:
         finished = [phase for name in ("distill", "full") if (phase := self._finished(candidate_id, name))]
         usable = [phase for phase in finished if not phase.failure]
         if not usable:
-            raise CheckError(
-                f"export needs a trained candidate; {candidate_id} has no finished full training; train it"
-            )
+            failed = "; ".join(f"its {phase.phase} phase failed: {phase.failure}" for phase in reversed(finished))
+            found = failed or "it has no finished full training; train it"
+            raise CheckError(f"export needs a trained candidate, and {candidate_id} is none: {found}")
         chosen = max(usable, key=lambda phase: phase.validation_accuracy).phase
         reached = {phase.phase: phase.validation_accuracy for phase in finished}
         teacher = next((phase.teacher_accuracy for phase in finished if phase.teacher_accuracy is not None), None)
