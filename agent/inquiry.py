@@ -130,15 +130,15 @@ class Inquiry:
             outcome = workshop.mini(place, effect.after)
             trial = Trial(
                 number=len(store.load_what_ifs()) + 1,
-                state="failed" if outcome.diverged else "trained",
+                state="failed" if outcome.failure else "trained",
                 origin=WHAT_IF,
                 architecture=effect.after,
                 fingerprint=fingerprint,
                 parent=effect.candidate,
                 edits=effect.edits,
                 costs=plain_costs(effect.price_after),
-                reason="the loss was no longer a number" if outcome.diverged else "",
-                validation_accuracy=None if outcome.diverged else outcome.validation_accuracy,
+                reason=outcome.failure,
+                validation_accuracy=None if outcome.failure else outcome.validation_accuracy,
                 curve=outcome.curve,
                 seconds=outcome.seconds,
             )

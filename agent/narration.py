@@ -38,6 +38,7 @@ class Narrator:
         return [
             head,
             Text(f"  task    {task}"),
+            *(Text(f"  data    {plain(remark)}", "yellow") for remark in data.get("data_remarks", ())),
             Text(f"  board   {data['board']}: {limits}"),
             Text(f"  search  {plain(data['llm'])} designs, seed {data['seed']}, {extent}"),
             Text(""),

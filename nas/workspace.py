@@ -160,6 +160,12 @@ class Workspace:
         self.index.put(priced)
         return priced
 
+    def train_ahead(self, candidate_ids: Sequence[str]) -> None:
+        """Let legal candidates be trained at once where the workshop can; `mini_train` then settles each of them."""
+        trials = [trial for candidate_id in candidate_ids if (trial := self.judge(candidate_id)).state == "proposed"]
+        if len(trials) > 1:
+            self._workshop.train_ahead([(trial.id, _architecture(trial)) for trial in trials])
+
     def mini_train(self, candidate_id: str) -> Trial:
         """The trial after its mini-phase, recorded: "trained" with validation accuracy, or "failed"."""
         trial = self.judge(candidate_id)
@@ -170,13 +176,13 @@ class Workspace:
         if trial.state != "proposed":
             return trial
         result = self._workshop.mini(candidate_id, _architecture(trial))
-        state: TrialState = "failed" if result.diverged else "trained"
+        state: TrialState = "failed" if result.failure else "trained"
         settled = self._settle(
             replace(
                 trial,
                 state=state,
-                reason="the loss was no longer a number" if result.diverged else "",
-                validation_accuracy=None if result.diverged else result.validation_accuracy,
+                reason=result.failure or result.note,
+                validation_accuracy=None if result.failure else result.validation_accuracy,
                 curve=result.curve,
                 seconds=result.seconds,
             )

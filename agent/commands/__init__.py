@@ -19,6 +19,7 @@ def build_app() -> typer.Typer:
     from agent.commands.resume import resume
     from agent.commands.run import run
     from agent.commands.sample import sample
+    from agent.commands.teacher import teacher
     from agent.commands.trials import trials
 
     app = typer.Typer(
@@ -29,6 +30,7 @@ def build_app() -> typer.Typer:
         add_completion=False,
         rich_markup_mode=None,
     )
-    for command in (run, resume, ask, chat, replay, trials, front, estimate, sample, export, boards, models, doctor):
+    designing = (run, resume, ask, chat, replay, trials, front, estimate, sample, export, teacher)
+    for command in (*designing, boards, models, doctor):
         app.command()(command)
     return app
