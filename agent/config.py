@@ -75,7 +75,7 @@ class RunConfig(BaseModel):
     def for_board(self, name: str) -> RunConfig:
         """The configuration with another board, whose own memory takes the place of the run's limits."""
         board = find_board(name)
-        memory = {"peak_sram_bytes": board.sram_bytes, "flash_bytes": board.flash_bytes}
+        memory = {"peak_sram_bytes": board.arena_bytes, "flash_bytes": board.flash_bytes}
         return self.model_copy(update={"board": board.name, "budget": self.budget.model_copy(update=memory)})
 
     def resolve_budget(self) -> Budget:

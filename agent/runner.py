@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.config import RunConfig
 from agent.places import cache_folder
+from agent.reproduction import run_command
 from agent.training_setup import check_training, open_executor
 from nas.errors import SettingError
 from nas.events import Event, EventSink
@@ -152,9 +153,17 @@ def count_images(data: Dataset) -> dict[str, int]:
 
 def build_local_workspace(config: RunConfig, store: RunStore, data: Dataset, events: EventSink) -> Workspace:
     """The workspace of a run that is trained and delivered on this machine."""
-    cache = cache_folder() / "teachers"
-    executor = open_executor(config, store.folder, partial(load_data, config))
-    workshop = LocalWorkshop(store, config.resolve_task(), data, config.training, config.seed, events, cache, executor)
+    workshop = LocalWorkshop(
+        store,
+        config.resolve_task(),
+        data,
+        config.training,
+        config.seed,
+        events,
+        command=run_command(config),
+        teacher_cache=cache_folder() / "teachers",
+        executor=open_executor(config, store.folder, partial(load_data, config)),
+    )
     return build_workspace(config, store, workshop, count_images(data))
 
 

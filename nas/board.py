@@ -8,13 +8,18 @@ from importlib import resources
 
 from nas.errors import SettingError
 
+# What a firmware needs of RAM beside the arena: 16 KiB of stack and room for the runtime's and its own variables. The
+# self-test that is delivered links with exactly that (nas/export/firmware/templates/sections.ld) plus under 4 KiB.
+RUNTIME_RAM_BYTES = 20 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Board:
     """An MCU. `sram_bytes` is its largest contiguous bank: a TFLM arena is one block of memory.
 
     `total_sram_bytes` is all RAM of the chip, `source` the document and section that state the numbers, `note` why the
-    largest bank is what it is and what a firmware must know.
+    largest bank is what it is and what a firmware must know. `second_bank_bytes` is another bank that serves for stack
+    and variables; 0 = none.
     """
 
     name: str
@@ -25,6 +30,12 @@ class Board:
     flash_bytes: int
     source: str
     note: str
+    second_bank_bytes: int = 0
+
+    @property
+    def arena_bytes(self) -> int:
+        """The largest arena: the largest bank, less the runtime's allowance where no other bank can hold that."""
+        return self.sram_bytes - (0 if self.second_bank_bytes >= RUNTIME_RAM_BYTES else RUNTIME_RAM_BYTES)
 
 
 def load_boards() -> dict[str, Board]:

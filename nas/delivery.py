@@ -14,16 +14,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.architecture import Architecture, Task
+from nas.architecture import Task
 from nas.cost.flash import flash_bytes
-from nas.datasets.images import Dataset, Images, draw_stratified
+from nas.datasets.images import Dataset, draw_stratified
 from nas.errors import CheckError
 from nas.events import Event, EventSink
-from nas.export.firmware import FirmwareModel, arena_with_margin, describe_host, render_firmware
+from nas.explanation.uncertainty import wilson_interval
+from nas.export.card import render_card
+from nas.export.firmware import arena_with_margin, describe_host, read_firmware, render_firmware
 from nas.export.folder import METRICS_FILE, check_replaceable, write_folder
+from nas.export.frames import fit_affine
 from nas.export.onnx_network import export_onnx, run_onnx
+from nas.export.operator_support import require_supported
+from nas.export.scoring import Answers, answer_test_split, prepare
 from nas.export.tflite import convert_int8, list_operators, read_quantization
-from nas.export.tflm import ArenaMeasurement, measure_arena, predict
+from nas.export.tflm import ArenaMeasurement, measure_arena
+from nas.export.vectors import TestVectors, choose_vectors
+from nas.export.verification import MODEL_FILE, VECTORS_FILE
 from nas.workshop import DeliveryLimits, DeliveryOrder
 
 if TYPE_CHECKING:
@@ -33,7 +40,6 @@ NUM_CALIBRATION_IMAGES = 256
 CALIBRATION_SEED = 0
 NUM_ONNX_IMAGES = 16
 ONNX_TOLERANCE = 1e-4  # of the largest logit: float32 sums in another order
-CHUNK_IMAGES = 256  # images that lie in memory as float at a time
 PACKAGES = ("torch", "tensorflow", "keras", "tflite-micro", "onnx", "onnxscript", "onnxruntime", "numpy")
 
 
@@ -46,15 +52,6 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scores:
-    """Top-1 on the test split, as fractions: torch, TFLM, and the share of images on which both say the same."""
-
-    float_accuracy: float
-    int8_accuracy: float
-    agreement: float
-
-
-@dataclass(frozen=True, slots=True)
 class _Exports:
     """The converted models and what was measured on them. `arena_bytes` is the need of the 32-bit MCU."""
 
@@ -62,7 +59,8 @@ class _Exports:
     onnx: bytes
     measured: ArenaMeasurement
     arena_bytes: int
-    scores: _Scores
+    answers: Answers
+    vectors: TestVectors
     num_calibration_images: int
     onnx_max_difference: float
 
@@ -77,74 +75,77 @@ def deliver(
     dataset: Dataset,
     *,
     training: Mapping[str, Any],
+    provenance: Mapping[str, Any],
     events: EventSink,
 ) -> Delivery:
     """Write the delivery folder of a trained network and return its metrics; the same arguments give the same bytes.
 
-    `training` says where the weights come from. This is where the test split is read, once, all of it. Raises
-    CheckError, with figures, for a model that does not fit the order's limits or an ONNX file that computes something
-    else; SettingError for a folder that must not be replaced or cannot be written.
+    `training` says where the weights come from, `provenance` how to make them again (`seed`, `command`, `recipes`).
+    This is where the test split is read, once, all of it. Raises CheckError, with figures, for a model that does not
+    fit the order's limits, an operator TFLM lacks, or an ONNX file that computes something else; SettingError for a
+    folder that must not be replaced or cannot be written.
     """
     check_replaceable(order.folder)
-    candidate_id, limits, estimated = order.candidate_id, order.limits, order.estimated
 
     def tell(step: str, done: int = 0, total: int = 0) -> None:
-        data = {"phase": "export", "candidate": candidate_id, "step": step, "done": done, "total": total}
+        data = {"phase": "export", "candidate": order.candidate_id, "step": step, "done": done, "total": total}
         events(Event("progress", data, transient=True))
 
-    exports = _export(network, order.architecture, task, dataset, limits, estimated, tell)
+    exports = _export(network, order, task, dataset, tell)
     tell("writing the folder")
-    firmware = _firmware(candidate_id, exports, task, dataset, limits)
+    metrics: dict[str, Any] = {"candidate": order.candidate_id, "board": order.limits.board_name}
+    metrics |= _figures(exports, task, dataset, order.limits, order.estimated)
+    metrics |= {"training": dict(training), "provenance": dict(provenance)}
+    metrics["versions"] = {package: version(package) for package in PACKAGES}
+    firmware = render_firmware(read_firmware(metrics, exports.tflite, exports.vectors))
     files = {
-        "model.tflite": exports.tflite,
+        MODEL_FILE: exports.tflite,
         "model.onnx": exports.onnx,
         "weights.safetensors": _weights(network),
         "architecture.json": _json(order.architecture.to_dict()),
-        **{f"firmware/{name}": text.encode("ascii") for name, text in render_firmware(firmware).items()},
+        VECTORS_FILE: exports.vectors.to_bytes(),
+        **{f"firmware/{name}": text.encode("ascii") for name, text in firmware.items()},
         "EXPLANATION.md": order.explanation.encode(),
+        "README.md": render_card(metrics, order.architecture).encode(),
     }
-    metrics = {"candidate": candidate_id, "board": limits.board_name} | _figures(exports, dataset, limits, estimated)
-    metrics["firmware_arena_bytes"] = firmware.arena_bytes
-    metrics["training"] = dict(training)
-    metrics["versions"] = {package: version(package) for package in PACKAGES}
     metrics["files"] = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     write_folder(order.folder, files | {METRICS_FILE: _json(metrics)})
     return Delivery(order.folder, metrics)
 
 
-def _export(
-    network: Network,
-    architecture: Architecture,
-    task: Task,
-    dataset: Dataset,
-    limits: DeliveryLimits,
-    estimated: Mapping[str, Any],
-    tell: _Tell,
-) -> _Exports:
+def _export(network: Network, order: DeliveryOrder, task: Task, dataset: Dataset, tell: _Tell) -> _Exports:
     """Convert, check the fit before anything slow, then run every test image."""
     tell("converting to int8")
     calibration = _calibration_images(dataset, task)
-    model = convert_int8(network, architecture, task, calibration)
+    model = convert_int8(network, order.architecture, task, calibration)
+    require_supported(list_operators(model))
     tell("measuring the arena")
     measured = measure_arena(model)
-    arena_bytes = _require_fit(model, measured, estimated, limits)
-    scores = _score(network, model, measured, dataset, task, tell)
+    arena_bytes = _require_fit(model, measured, order.estimated, order.limits)
+    answers = answer_test_split(network, model, measured.total_bytes, dataset, task, tell)
+    tell("choosing test vectors")
+    affine = fit_affine(task, dataset.mean, dataset.std, read_quantization(model)[0])
+    vectors = choose_vectors(model, dataset.test, answers.int8_logits, task, affine, arena_bytes=measured.total_bytes)
     tell("exporting to ONNX")
     onnx = export_onnx(network, task)
     difference = _compare_onnx(onnx, network, calibration[:NUM_ONNX_IMAGES])
-    return _Exports(model, onnx, measured, arena_bytes, scores, len(calibration), difference)
+    return _Exports(model, onnx, measured, arena_bytes, answers, vectors, len(calibration), difference)
 
 
 def _figures(
-    exports: _Exports, dataset: Dataset, limits: DeliveryLimits, estimated: Mapping[str, Any]
+    exports: _Exports, task: Task, dataset: Dataset, limits: DeliveryLimits, estimated: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What the delivered network is worth and costs, estimated beside measured; accuracies are fractions."""
+    accuracies = exports.answers.figures()
     return {
         "dataset": {"name": dataset.name, "fingerprint": dataset.fingerprint},
+        **_interface(exports.tflite, task, dataset),
         "num_test_images": len(dataset.test),
-        "float_test_accuracy": exports.scores.float_accuracy,
-        "int8_test_accuracy": exports.scores.int8_accuracy,
-        "agreement": exports.scores.agreement,
+        **accuracies,
+        "intervals": {
+            name: asdict(wilson_interval(accuracies[name], len(dataset.test)))
+            for name in ("float_test_accuracy", "int8_test_accuracy")
+        },
         "macs": estimated["macs"],
         "params": estimated["params"],
         "tflite_bytes": len(exports.tflite),
@@ -159,9 +160,24 @@ def _figures(
         "measured_arena": {"total_bytes": exports.measured.total_bytes}
         | asdict(exports.measured)
         | {"host": describe_host()},
+        "firmware_arena_bytes": arena_with_margin(exports.measured.total_bytes, limits.ram_bytes),
         "operators": list(list_operators(exports.tflite)),
         "num_calibration_images": exports.num_calibration_images,
+        "num_test_vectors": len(exports.vectors.frames),
         "onnx_max_difference": exports.onnx_max_difference,
+        "per_class": exports.answers.per_class(dataset.class_names),
+    }
+
+
+def _interface(model: bytes, task: Task, dataset: Dataset) -> dict[str, Any]:
+    """What goes in and comes out: shapes, normalization, quantization and class names."""
+    input_quantization, output_quantization = read_quantization(model)
+    normalization = {"mean": list(dataset.mean), "std": list(dataset.std)}
+    return {
+        "task": asdict(task),
+        "input": normalization | asdict(input_quantization),
+        "output": asdict(output_quantization),
+        "class_names": list(dataset.class_names),
     }
 
 
@@ -169,15 +185,7 @@ def _calibration_images(dataset: Dataset, task: Task) -> NDArray[np.float32]:
     """Training images, each class with its share, prepared as (N, H, W, C)."""
     count = min(NUM_CALIBRATION_IMAGES, len(dataset.train))
     chosen = dataset.train.take(draw_stratified(dataset.train.labels, count, CALIBRATION_SEED))
-    return _prepare(chosen.images, dataset, task)
-
-
-def _prepare(images: Images, dataset: Dataset, task: Task) -> NDArray[np.float32]:
-    """Images as in training, but in TFLite's order: (N, H, W, C) float32."""
-    from nas.datasets.preprocess import prepare_images  # late: torch
-
-    prepared = prepare_images(images, task.height, task.width, dataset.mean, dataset.std)  # (N, C, H, W)
-    return np.ascontiguousarray(prepared.permute(0, 2, 3, 1).numpy())
+    return prepare(chosen.images, dataset, task)
 
 
 def _require_fit(model: bytes, measured: ArenaMeasurement, estimated: Mapping[str, Any], limits: DeliveryLimits) -> int:
@@ -188,9 +196,10 @@ def _require_fit(model: bytes, measured: ArenaMeasurement, estimated: Mapping[st
     arena = estimated["peak_sram"]
     needed: int = arena["arena_bytes"] + max(0, measured.total_bytes - arena["host_arena_bytes"])
     flash = flash_bytes(len(model))
-    if needed > limits.peak_sram_bytes:
+    allowed = min(limits.peak_sram_bytes, limits.ram_bytes)
+    if needed > allowed:
         raise CheckError(
-            f"the arena must fit {limits.peak_sram_bytes:,} bytes on {limits.board_name}; it needs {needed:,} "
+            f"the arena must fit {allowed:,} bytes on {limits.board_name}; it needs {needed:,} "
             f"(measured on this host: {measured.total_bytes:,}); choose a candidate or board with room"
         )
     if flash > limits.flash_bytes:
@@ -199,34 +208,6 @@ def _require_fit(model: bytes, measured: ArenaMeasurement, estimated: Mapping[st
             f"{flash:,} (model.tflite: {len(model):,}); choose a candidate or board with room"
         )
     return needed
-
-
-def _score(
-    network: Network, model: bytes, measured: ArenaMeasurement, dataset: Dataset, task: Task, tell: _Tell
-) -> _Scores:
-    """Accuracies on the whole test split: by the float network in torch, and by the int8 model in TFLM."""
-    from nas.training.prediction import predict_logits  # late: torch
-
-    tell("running the float network on the test split")
-    test = dataset.test
-    float_answers = predict_logits(network, test.images, dataset, task).numpy().argmax(axis=1)
-    input_quantization, _ = read_quantization(model)
-    integers = np.empty((len(test), task.height, task.width, task.channels), np.int8)
-    for start in range(0, len(test), CHUNK_IMAGES):  # the whole split as float would be four times as large
-        chunk = slice(start, start + CHUNK_IMAGES)
-        integers[chunk] = input_quantization.quantize(_prepare(test.images[chunk], dataset, task))
-
-    def on_progress(done: int, total: int) -> None:
-        tell("running the test split in TFLM", done, total)
-
-    # in the very arena that was measured: proof that it is enough
-    logits = predict(model, integers, arena_bytes=measured.total_bytes, on_progress=on_progress)
-    int8_answers = logits.argmax(axis=1)
-    return _Scores(
-        float_accuracy=float(np.mean(float_answers == test.labels)),
-        int8_accuracy=float(np.mean(int8_answers == test.labels)),
-        agreement=float(np.mean(float_answers == int8_answers)),
-    )
 
 
 def _compare_onnx(onnx_model: bytes, network: Network, images: NDArray[np.float32]) -> float:
@@ -242,24 +223,6 @@ def _compare_onnx(onnx_model: bytes, network: Network, images: NDArray[np.float3
     if not difference <= allowed:
         raise CheckError(f"ONNX logits must equal torch's to {allowed:.1e}; they differ by {difference:.1e}; report it")
     return difference
-
-
-def _firmware(
-    candidate_id: str, exports: _Exports, task: Task, dataset: Dataset, limits: DeliveryLimits
-) -> FirmwareModel:
-    input_quantization, output_quantization = read_quantization(exports.tflite)
-    return FirmwareModel(
-        name=candidate_id,
-        model=exports.tflite,
-        task=task,
-        input_quantization=input_quantization,
-        output_quantization=output_quantization,
-        class_names=dataset.class_names,
-        mean=dataset.mean,
-        std=dataset.std,
-        measured=exports.measured,
-        arena_bytes=arena_with_margin(exports.measured.total_bytes, limits.ram_bytes),
-    )
 
 
 def _weights(network: Network) -> bytes:

@@ -34,6 +34,7 @@ class LocalWorkshop:
     training: TrainingSettings
     seed: int
     events: EventSink
+    command: str = ""  # what starts this very run again, for the model card
     teacher_cache: Path | None = None
     executor: Executor | None = None
 
@@ -71,7 +72,16 @@ class LocalWorkshop:
 
         chosen = self._phases.best(order.candidate_id, order.architecture)
         self.events(Event("progress", {"phase": "export", "step": "converting"}, transient=True))
-        delivery = deliver(chosen.network, order, self.task, self.data, training=chosen.origin, events=self.events)
+        recipes = self.training.model_dump(mode="json")
+        delivery = deliver(
+            chosen.network,
+            order,
+            self.task,
+            self.data,
+            training=chosen.origin,
+            provenance={"command": self.command, "seed": self.seed, "recipes": recipes},
+            events=self.events,
+        )
         self.events(delivery_event(order.candidate_id, delivery.metrics))
         return delivery.metrics
 

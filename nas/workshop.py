@@ -35,7 +35,7 @@ class TrainedPhase:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryLimits:
-    """What a delivery must keep: the budget's `flash_bytes` and `peak_sram_bytes`, on a board with `ram_bytes`."""
+    """What a delivery must keep: the budget's `flash_bytes` and `peak_sram_bytes`; `ram_bytes` can hold an arena."""
 
     board_name: str
     ram_bytes: int

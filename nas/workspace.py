@@ -238,7 +238,7 @@ class Workspace:
         candidate_id = explanation.candidate
         limits = DeliveryLimits(
             board_name=self.board.name,
-            ram_bytes=self.board.sram_bytes,
+            ram_bytes=self.board.arena_bytes,
             flash_bytes=self.budget.flash_bytes,
             peak_sram_bytes=self.budget.peak_sram_bytes,
         )

@@ -21,6 +21,7 @@ def build_app() -> typer.Typer:
     from agent.commands.sample import sample
     from agent.commands.teacher import teacher
     from agent.commands.trials import trials
+    from agent.commands.verify import verify
 
     app = typer.Typer(
         help="A language model designs neural networks that fit a microcontroller: priced to the byte before they are "
@@ -30,7 +31,7 @@ def build_app() -> typer.Typer:
         add_completion=False,
         rich_markup_mode=None,
     )
-    designing = (run, resume, ask, chat, replay, trials, front, estimate, sample, export, teacher)
+    designing = (run, resume, ask, chat, replay, trials, front, estimate, sample, export, verify, teacher)
     for command in (*designing, boards, models, doctor):
         app.command()(command)
     return app

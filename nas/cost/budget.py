@@ -30,10 +30,10 @@ class Budget(BaseModel):
         return self
 
     def capped(self, board: Board) -> Budget:
-        """The same limits, but none above what the board has."""
+        """The same limits, but none above what the board has for an arena and a program."""
         return self.model_copy(
             update={
-                "peak_sram_bytes": min(self.peak_sram_bytes, board.sram_bytes),
+                "peak_sram_bytes": min(self.peak_sram_bytes, board.arena_bytes),
                 "flash_bytes": min(self.flash_bytes, board.flash_bytes),
             }
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -103,15 +104,14 @@ def test_resuming_a_finished_run_changes_nothing(finished: tuple[Path, dict[str,
     assert (folder / "runs" / "one" / "trials.jsonl").read_bytes() == before
 
 
-def test_exporting_again_gives_the_same_model_and_a_too_small_board_is_refused_with_figures(
+def test_exporting_again_gives_the_same_bytes_and_a_too_small_board_is_refused_with_figures(
     finished: tuple[Path, dict[str, Any], str],
 ) -> None:
     folder, document, _ = finished
     result = kilosmith("export", "one", "--out", "again", "--json", cwd=folder)
     assert result.returncode == 0, result.stderr
     winner = document["winners"][0]
-    original = folder / "runs" / "one" / "delivery" / winner / "model.tflite"
-    assert (folder / "again" / "model.tflite").read_bytes() == original.read_bytes()
+    assert read_folder(folder / "again") == read_folder(folder / "runs" / "one" / "delivery" / winner)
     config_path = folder / "runs" / "one" / "config.json"
     config = config_path.read_text()
     shrunk = json.loads(config)
@@ -122,6 +122,27 @@ def test_exporting_again_gives_the_same_model_and_a_too_small_board_is_refused_w
     assert refused.returncode == 5
     assert "does not fit" in refused.stderr.splitlines()[-1]
     assert "4,096" in refused.stderr or "4.0 KiB" in refused.stderr
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_delivery_verifies_and_an_altered_one_is_named(
+    finished: tuple[Path, dict[str, Any], str], tmp_path: Path
+) -> None:
+    folder, document, _ = finished
+    winner = document["winners"][0]
+    copy = shutil.copytree(folder / "runs" / "one" / "delivery" / winner, tmp_path / "copy")
+    sound = kilosmith("verify", "copy", "--json", cwd=tmp_path)
+    assert sound.returncode == 0, sound.stderr
+    assert json.loads(sound.stdout)["candidate"] == winner
+    model = bytearray((copy / "model.tflite").read_bytes())
+    model[len(model) // 2] ^= 1
+    (copy / "model.tflite").write_bytes(bytes(model))
+    altered = kilosmith("verify", "copy", cwd=tmp_path)
+    assert altered.returncode == 5
+    assert "model.tflite must have SHA-256" in altered.stderr.splitlines()[-1]
 
 
 def test_the_same_seed_gives_the_same_trials_even_through_an_interruption(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +22,13 @@ from nas.datasets import Dataset, load_dataset
 from nas.delivery import Delivery, deliver
 from nas.errors import CheckError, SettingError
 from nas.events import Event, ignore_events
+from nas.export.firmware.sources import GENERATED_FILES, PLAIN_FILES
+from nas.export.frames import fit_affine, quantize_frames
 from nas.export.onnx_network import run_onnx
-from nas.export.tflm import measure_arena
+from nas.export.tflite import read_quantization
+from nas.export.tflm import measure_arena, predict
+from nas.export.vectors import TestVectors
+from nas.export.verification import verify_delivery
 from nas.network import Network, build_network
 from nas.space import SearchSpace
 from nas.training import Recipe
@@ -45,10 +52,11 @@ FILES = {
     "architecture.json",
     "metrics.json",
     "EXPLANATION.md",
-    "firmware/model_data.h",
-    "firmware/model_data.cc",
-    "firmware/model_config.h",
+    "README.md",
+    "test_vectors.safetensors",
+    *(f"firmware/{name}" for name in (*PLAIN_FILES, *GENERATED_FILES)),
 }
+PROVENANCE = {"command": "kilosmith run --preset quick", "seed": 3, "recipes": {"full": {"epochs": 4}}}
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +86,8 @@ def deliver_to(network: Network, dataset: Dataset) -> Deliver:
             "explanation": "# Why\n\nBecause.\n",
             "folder": folder,
         }
-        arguments: dict[str, Any] = {"training": {"weights_of_phase": "full"}, "events": ignore_events}
+        training = {"weights_of_phase": "full", "validation_accuracy": {"full": 0.97}}
+        arguments: dict[str, Any] = {"training": training, "provenance": PROVENANCE, "events": ignore_events}
         for name, value in changes.items():
             (arguments if name in arguments else order)[name] = value
         return deliver(network, DeliveryOrder(**order), TASK, dataset, **arguments)
@@ -197,3 +206,121 @@ def test_a_folder_of_somebody_else_is_refused_before_any_work(deliver_to: Delive
         deliver_to(tmp_path, events=seen.append)
     assert seen == []
     assert (tmp_path / "thesis.tex").read_text() == "mine"
+
+
+def test_every_class_is_listed_with_what_int8_loses(delivery: Delivery, dataset: Dataset) -> None:
+    rows = delivery.metrics["per_class"]
+    assert sorted(row["class"] for row in rows) == sorted(dataset.class_names)
+    assert sum(row["num_images"] for row in rows) == 359
+    assert [row["drop"] for row in rows] == sorted((row["drop"] for row in rows), reverse=True)
+    right = sum(row["int8_accuracy"] * row["num_images"] for row in rows)
+    assert right / 359 == pytest.approx(delivery.metrics["int8_test_accuracy"])
+
+
+def test_vectors_are_clear_real_test_images_of_different_answers(delivery: Delivery, dataset: Dataset) -> None:
+    vectors = TestVectors.from_bytes((delivery.folder / "test_vectors.safetensors").read_bytes())
+    assert np.array_equal(vectors.frames, dataset.test.images[vectors.images])
+    assert np.array_equal(vectors.labels, dataset.test.labels[vectors.images])
+    assert len(vectors.frames) == len(set(vectors.outputs.argmax(axis=1).tolist())) == 8
+    assert vectors.outputs.min() > -128
+    assert vectors.outputs.max() < 127
+    model = (delivery.folder / "model.tflite").read_bytes()
+    affine = fit_affine(TASK, dataset.mean, dataset.std, read_quantization(model)[0])
+    inputs = quantize_frames(vectors.frames, TASK, affine)
+    assert np.array_equal(predict(model, inputs, arena_bytes=1 << 20), vectors.outputs)
+
+
+def test_the_card_says_what_the_metrics_say(delivery: Delivery) -> None:
+    card = (delivery.folder / "README.md").read_text()
+    metrics = delivery.metrics
+    assert card.startswith("---\nlibrary_name: tflite\n")
+    assert f"value: {metrics['int8_test_accuracy']}\n" in card
+    low, high = (metrics["intervals"]["int8_test_accuracy"][end] for end in ("low", "high"))
+    assert f"| int8 (TFLM) | {metrics['int8_test_accuracy']:.2%} | {low:.2%} to {high:.2%} |" in card
+    assert low < metrics["int8_test_accuracy"] < high
+    for text in ("kilosmith run --preset quick\n", "Seed 3.", metrics["dataset"]["fingerprint"], "## Limits"):
+        assert text in card
+
+
+@pytest.fixture
+def tampered(delivery: Delivery, tmp_path: Path) -> Path:
+    """A copy of the delivery, to be altered."""
+    return Path(shutil.copytree(delivery.folder, tmp_path / "copy"))
+
+
+def reseal(folder: Path, **changes: Any) -> None:
+    """Alter the metrics, and make their digests fit whatever the files are now."""
+    metrics = json.loads((folder / "metrics.json").read_text()) | changes
+    metrics["files"] = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in metrics["files"]}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+
+
+def test_a_delivery_verifies_also_elsewhere(tampered: Path, delivery: Delivery) -> None:
+    assert verify_delivery(tampered) == delivery.metrics
+
+
+def flip(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 0x10
+    path.write_bytes(bytes(content))
+
+
+def find_weights(model: bytes) -> int:
+    """Where in the file a kernel lies: the longest run without a zero word."""
+    zeros = [at for at in range(0, len(model) - 4, 4) if model[at : at + 4] == bytes(4)]
+    gaps = [(second - first, first) for first, second in itertools.pairwise(zeros)]
+    length, start = max(gaps)
+    return start + length // 2
+
+
+def test_a_flipped_byte_of_the_model_is_named(tampered: Path) -> None:
+    flip(tampered / "model.tflite", find_weights((tampered / "model.tflite").read_bytes()))
+    with pytest.raises(CheckError, match=r"^model.tflite must have SHA-256 \w{64}; it has \w{64}: it was altered"):
+        verify_delivery(tampered)
+    reseal(tampered)  # also by somebody who forges the digests: the answers change
+    with pytest.raises(CheckError, match=r"^vector \d: logit \d must be -?\d+; TFLM gives -?\d+; the model or the"):
+        verify_delivery(tampered)
+
+
+def test_a_wrong_expected_output_is_named(tampered: Path) -> None:
+    path = tampered / "test_vectors.safetensors"
+    vectors = TestVectors.from_bytes(path.read_bytes())
+    vectors.outputs[5, 2] += 1
+    path.write_bytes(vectors.to_bytes())
+    reseal(tampered)
+    wrong = int(vectors.outputs[5, 2])
+    with pytest.raises(CheckError, match=rf"^vector 5: logit 2 must be {wrong}; TFLM gives {wrong - 1}; "):
+        verify_delivery(tampered)
+
+
+def test_an_arena_one_step_too_small_is_named(tampered: Path, delivery: Delivery) -> None:
+    required = delivery.metrics["required_arena_bytes"]
+    reseal(tampered, firmware_arena_bytes=required - 16)
+    with pytest.raises(CheckError, match=rf"needs {required:,} bytes; kArenaBytes is {required - 16:,}; export again"):
+        verify_delivery(tampered)
+    measured = dict(delivery.metrics["measured_arena"])
+    measured["tail_bytes"] -= 16
+    reseal(tampered, firmware_arena_bytes=delivery.metrics["firmware_arena_bytes"], measured_arena=measured)
+    too_small = delivery.metrics["measured_arena_bytes"] - 16
+    with pytest.raises(CheckError, match=rf"must run in a TFLM arena of {too_small:,} bytes; TFLM said: "):
+        verify_delivery(tampered)
+
+
+def test_a_changed_or_missing_source_is_named(tampered: Path) -> None:
+    path = tampered / "firmware/model_config.h"
+    text = path.read_text()
+    path.write_text(text.replace("kVectorTolerance = 0", "kVectorTolerance = 255"))
+    reseal(tampered)
+    with pytest.raises(CheckError, match=r"^firmware/model_config.h must be what model and metrics give; it differs"):
+        verify_delivery(tampered)
+    path.unlink()
+    with pytest.raises(CheckError, match=r"^firmware/model_config.h must be in the delivery; No such file"):
+        verify_delivery(tampered)
+
+
+def test_another_folder_is_no_delivery(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"verify takes a delivery folder; .* has no readable metrics.json"):
+        verify_delivery(tmp_path)
+    (tmp_path / "metrics.json").write_text("{}")
+    with pytest.raises(CheckError, match=r"metrics.json must hold a delivery's figures; 'files' is wrong"):
+        verify_delivery(tmp_path)

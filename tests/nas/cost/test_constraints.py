@@ -151,7 +151,7 @@ def test_a_board_only_caps_a_budget() -> None:
     board = find_board("nrf52840")
     assert BUDGET.capped(board) == BUDGET
     wide = BUDGET.model_copy(update={"peak_sram_bytes": 10**7, "flash_bytes": 10**8})
-    assert wide.capped(board).peak_sram_bytes == board.sram_bytes
+    assert wide.capped(board).peak_sram_bytes == board.arena_bytes
     assert wide.capped(board).flash_bytes == board.flash_bytes
 
 

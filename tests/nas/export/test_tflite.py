@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from export_examples import full_example, full_model, random_example
 
-from nas.errors import SettingError
+from nas.errors import CheckError, SettingError
+from nas.export.operator_support import require_supported
+from nas.export.tensorflow_runtime import load_tensorflow
 from nas.export.tflite import Quantization, convert_int8, list_operators, read_quantization
 
 SUPPORTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "LEAKY_RELU", "LOGISTIC", "MUL", "MEAN", "ADD", "FULLY_CONNECTED"}
@@ -86,3 +88,17 @@ def test_read_quantization_is_what_the_runtime_reports() -> None:
         parameters = detail["quantization_parameters"]
         assert detail["dtype"] is np.int8
         assert (quantization.scale, quantization.zero_point) == (parameters["scales"][0], parameters["zero_points"][0])
+
+
+def test_a_file_with_an_operator_that_tflm_lacks_is_refused_by_name() -> None:
+    tensorflow = load_tensorflow()
+    function = tensorflow.function(
+        lambda image: tensorflow.math.sign(tensorflow.abs(image)),
+        input_signature=[tensorflow.TensorSpec((1, 4), tensorflow.float32)],
+    )
+    converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()])
+    operators = list_operators(bytes(converter.convert()))
+    assert operators == ("ABS", "SIGN")
+    with pytest.raises(CheckError, match="must be one of the 100 built-in ones of TFLM; operator 1 is SIGN; build"):
+        require_supported(operators)
+    require_supported(list_operators(full_model()))

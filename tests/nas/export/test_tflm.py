@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,15 +64,36 @@ def test_tflm_answers_as_tflite_reference_kernels_on_many(seed: int) -> None:
     check_same_answers(random_example(seed))
 
 
-def test_int8_logits_follow_the_float_network(model: bytes, integers: NDArray[np.int8]) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(33, 21), (32, 32)])
+@pytest.mark.parametrize(("stride", "kernel_size", "skip"), [(1, 3, True), (2, 5, False), (1, 7, False)])
+@pytest.mark.parametrize("se_ratio", [0, 0.25, 0.5])
+@pytest.mark.parametrize("activation", ["relu6", "leaky_relu", "swish"])
+@pytest.mark.parametrize("block", ["DWSepConv", "MBConv"])
+def test_every_choice_of_the_space_converts_faithfully(
+    block: Any, activation: Any, se_ratio: Any, stride: Any, kernel_size: Any, skip: bool, size: tuple[int, int]
+) -> None:
+    expansion = 3 if block == "MBConv" else None
+    stage = Stage(block, 16, kernel_size, stride, expansion, se_ratio, skip, activation, 2)
+    example = make_example(Architecture((stage,)), Task(*size, channels=3, num_classes=10), seed=kernel_size)
+    check_same_answers(example)
+    check_follows_float(example)
+
+
+def check_follows_float(example: Example) -> None:
+    """int8 logits stay close to the float network's."""
     import torch
 
-    example = full_example()
+    model = example.convert()
     with torch.inference_mode():
         expected = example.network(example.torch_images).numpy()
-    logits = predict(model, integers, arena_bytes=1 << 20)
-    actual = read_quantization(model)[1].dequantize(logits)
+    inputs, outputs = read_quantization(model)
+    actual = outputs.dequantize(predict(model, inputs.quantize(example.images), arena_bytes=1 << 20))
     assert np.abs(actual - expected).mean() < 0.05 * np.abs(expected).max()
+
+
+def test_int8_logits_follow_the_float_network() -> None:
+    check_follows_float(full_example())
 
 
 def check_smallest(model: bytes, image: NDArray[np.int8]) -> None:

@@ -1,0 +1,83 @@
+"""What a delivered network is worth: float and int8 answers on the whole test split, overall and class by class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.architecture import Task
+from nas.datasets.images import Dataset, Images
+from nas.export.tflite import read_quantization
+from nas.export.tflm import predict
+
+if TYPE_CHECKING:
+    from nas.network import Network
+
+CHUNK_IMAGES = 256  # images that lie in memory as float at a time
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """Top-1 answers (N,) of the float network in torch, and the int8 logits (N, classes) of TFLM."""
+
+    float_answers: NDArray[np.int64]
+    int8_logits: NDArray[np.int8]
+    labels: NDArray[np.int64]
+
+    def figures(self) -> dict[str, float]:
+        """Accuracies on the split, and the share of images on which both say the same, as fractions."""
+        int8_answers = self.int8_logits.argmax(axis=1)
+        return {
+            "float_test_accuracy": float(np.mean(self.float_answers == self.labels)),
+            "int8_test_accuracy": float(np.mean(int8_answers == self.labels)),
+            "agreement": float(np.mean(self.float_answers == int8_answers)),
+        }
+
+    def per_class(self, class_names: tuple[str, ...]) -> list[dict[str, Any]]:
+        """Of every class with test images, the largest drop first: both accuracies, and how much int8 loses."""
+        int8_answers = self.int8_logits.argmax(axis=1)
+        rows = []
+        for label, name in enumerate(class_names):
+            own = self.labels == label
+            if own.any():
+                right, kept = np.mean(self.float_answers[own] == label), np.mean(int8_answers[own] == label)
+                row = {"class": name, "num_images": int(own.sum()), "float_accuracy": float(right)}
+                rows.append(row | {"int8_accuracy": float(kept), "drop": float(right - kept)})
+        return sorted(rows, key=lambda row: -row["drop"])
+
+
+def prepare(images: Images, dataset: Dataset, task: Task) -> NDArray[np.float32]:
+    """Images as in training, but in TFLite's order: (N, H, W, C) float32."""
+    from nas.datasets.preprocess import prepare_images  # late: torch
+
+    prepared = prepare_images(images, task.height, task.width, dataset.mean, dataset.std)  # (N, C, H, W)
+    return np.ascontiguousarray(prepared.permute(0, 2, 3, 1).numpy())
+
+
+def answer_test_split(
+    network: Network, model: bytes, arena_bytes: int, dataset: Dataset, task: Task, tell: Callable[..., None]
+) -> Answers:
+    """Answers on the whole test split, the int8 ones in an arena of `arena_bytes`: proof that it is enough.
+
+    `tell(step, done, total)` is called as the work goes on.
+    """
+    from nas.training.prediction import predict_logits  # late: torch
+
+    tell("running the float network on the test split")
+    test = dataset.test
+    float_answers = predict_logits(network, test.images, dataset, task).numpy().argmax(axis=1)
+    input_quantization, _ = read_quantization(model)
+    integers = np.empty((len(test), task.height, task.width, task.channels), np.int8)
+    for start in range(0, len(test), CHUNK_IMAGES):  # the whole split as float would be four times as large
+        chunk = slice(start, start + CHUNK_IMAGES)
+        integers[chunk] = input_quantization.quantize(prepare(test.images[chunk], dataset, task))
+
+    def on_progress(done: int, total: int) -> None:
+        tell("running the test split in TFLM", done, total)
+
+    logits = predict(model, integers, arena_bytes=arena_bytes, on_progress=on_progress)
+    return Answers(float_answers, logits, test.labels)
