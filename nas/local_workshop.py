@@ -72,7 +72,7 @@ class LocalWorkshop:
 
         chosen = self._phases.best(order.candidate_id, order.architecture)
         self.events(Event("progress", {"phase": "export", "step": "converting"}, transient=True))
-        recipes = self.training.model_dump(mode="json")
+        recipes = self.training.model_dump(mode="json", exclude={"device"})
         delivery = deliver(
             chosen.network,
             order,
