@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from agent.config import RunConfig, read_config
+from agent.config import LlmSettings, RunConfig, read_config
 from agent.interruption import hold_interruptions
 from agent.places import cache_folder
 from agent.runner import build_workspace, limit_threads, load_data
@@ -161,27 +161,22 @@ def open_inquiry(
     config = read_config(store.load_config()["config"])
     changes = {name: value for name, value in (("spec", llm), ("url", llm_url)) if value is not None}
     settings = config.llm.model_copy(update=changes)
-    return Inquiry(store, config, open_answers(replace_llm(config, settings), llm is not None, show), confirm, show)
+    is_free = settings.spec not in _ROUTED and (llm is not None or _chose_its_tools(store, settings.spec))
+    return Inquiry(store, config, open_answers(settings, show) if is_free else None, confirm, show)
 
 
-def replace_llm(config: RunConfig, settings: Any) -> RunConfig:
-    """The configuration with other settings of the chat model."""
-    return config.model_copy(update={"llm": settings})
+def _chose_its_tools(store: RunStore, spec: str) -> bool:
+    """Whether the run's own chat model proved able to; a script was written for the search, not for questions."""
+    return not spec.startswith("scripted:") and read_records(store).drive.get("drive") != "guided"
 
 
-def open_answers(config: RunConfig, is_asked_for: bool, show: EventSink) -> AnswerSource | None:
-    """The chat model that answers freely; None where the router answers: for models that cannot choose tools.
-
-    A run's recorded script answers only when it is asked for: it was written for the search.
-    """
-    kind = config.llm.spec.partition(":")[0]
-    if kind in _ROUTED or config.design.drive == "guided" or (kind == "scripted" and not is_asked_for):
-        return None
+def open_answers(settings: LlmSettings, show: EventSink) -> AnswerSource:
+    """The chat model that answers freely."""
     from agent.chat_models.registry import open_chat_model
     from graphs.tracing import LiveAnswers
 
     def report(step: str) -> None:
         show(Event("progress", {"phase": "chat model", "step": step}, transient=True))
 
-    opened = open_chat_model(config.llm.spec, config.llm, cache=cache_folder(), report=report)
-    return LiveAnswers(opened.model, config.llm.model_dump(mode="json"))
+    opened = open_chat_model(settings.spec, settings, cache=cache_folder(), report=report)
+    return LiveAnswers(opened.model, settings.model_dump(mode="json"))
