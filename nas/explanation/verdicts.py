@@ -54,9 +54,14 @@ def tell_verdict(records: RunRecords, candidate_id: str) -> str:
     if feedback := records.feedback.get(trial.id):
         told = [f"start from {feedback.parent}"] if feedback.parent else ["design a whole network"]
         told += [f"aim at {feedback.niche}"] if feedback.niche else []
-        told += [plain(rejection)[:240] for rejection in feedback.rejections]
+        told += [_first_sentence(plain(rejection)) for rejection in feedback.rejections]
         lines.append(f"Its designer had been told: {'; '.join(told)}.")
     return "\n".join(lines)
+
+
+def _first_sentence(text: str) -> str:
+    """The text up to the end of its first sentence: cut anywhere else, a figure could lose its digits."""
+    return text.partition(". ")[0].removesuffix(".")
 
 
 def _change_of(records: RunRecords, trial: Trial) -> list[Claim]:
