@@ -6,12 +6,12 @@ import os
 import signal
 import sqlite3
 import sys
-from dataclasses import dataclass
 from typing import TextIO
 
 import typer
 
 from agent import exit_codes
+from agent.interruption import Interruption
 from agent.output import ReaderGoneError
 from nas.errors import KilosmithError
 
@@ -35,7 +35,7 @@ def run_command_line(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, interruption.receive)
     signal.signal(signal.SIGTERM, interruption.receive)
     try:
-        code = build_app()(arguments or ["--help"], prog_name="kilosmith", standalone_mode=False)
+        code = build_app()(arguments or ["--help"], prog_name="kilosmith", standalone_mode=False, obj=interruption)
     except ReaderGoneError:
         _silence(sys.stdout)
         return exit_codes.DONE
@@ -49,18 +49,6 @@ def run_command_line(arguments: list[str]) -> int:
     if code == exit_codes.INTERRUPTED:  # typer turns Ctrl-C into this code
         return _fail(exit_codes.INTERRUPTED, "interrupted")
     return code if isinstance(code, int) else exit_codes.DONE
-
-
-@dataclass
-class Interruption:
-    """Remembers a signal: native modules that it hits while they load turn it into errors of their own."""
-
-    received: bool = False
-
-    def receive(self, *_: object) -> None:
-        """Handle SIGINT and SIGTERM."""
-        self.received = True
-        raise KeyboardInterrupt
 
 
 def _silence(stream: TextIO) -> None:

@@ -58,6 +58,7 @@ class RunConfig(BaseModel):
     # Small networks: a second OpenMP thread brings 1.2-1.7x on an idle machine and costs up to 40x beside other work,
     # since the threads wait for each other by spinning. One thread also makes results independent of the cores.
     threads: int = Field(1, ge=0)
+    workers: int = Field(1, ge=1, le=64)  # processes that train the candidates of a batch
     board: str
     approve: Literal["auto", "ask"] = "auto"
     data: DataSettings

@@ -38,6 +38,7 @@ class Narrator:
         return [
             head,
             Text(f"  task    {task}"),
+            *(Text(f"  data    {plain(remark)}", "yellow") for remark in data.get("data_remarks", ())),
             Text(f"  board   {data['board']}: {limits}"),
             Text(f"  search  {plain(data['llm'])} designs, seed {data['seed']}, {extent}"),
             Text(""),
@@ -97,7 +98,7 @@ class Narrator:
             costs = f"{data['macs'] / 1e6:.2f} M MACs, {data['params']:,} parameters, "
             costs += f"{data['arena_bytes'] / KIB:.1f} KiB SRAM"
             return [Text.assemble("  screened  ", (f"{data['candidate']} legal", "green"), f": {costs}")]
-        violations = [_phrase_violation(violation) for violation in data["violations"]]
+        violations = [phrase_violation(violation) for violation in data["violations"]]
         reason = "; ".join(violations) if violations else data["reason"]
         return [
             Text.assemble("  screened  ", (f"{data['candidate']} {data['state']}: {plain(reason)[:400]}", "yellow"))
@@ -173,7 +174,8 @@ def _phrase_usage(llm: Mapping[str, Any]) -> str:
     return f"{llm['answers']} answers{tokens}, {llm['seconds']:.0f} s"
 
 
-def _phrase_violation(violation: Mapping[str, Any]) -> str:
+def phrase_violation(violation: Mapping[str, Any]) -> str:
+    """`peak_sram 79.4 KiB > 48 KiB`."""
     value, limit = violation["value"], violation["limit"]
     sign = ">" if value > limit else "<"
     if violation["unit"] == "bytes":

@@ -67,6 +67,11 @@ def load_selected(store: RunStore, selection: Selection) -> list[tuple[int, Reco
             nodes[number] = record["data"]["node"]
         texts[number] = texts.get(number, "") + json.dumps(record["data"])
     chosen = {number for number in texts if selection.takes_node(nodes.get(number, ""), texts[number])}
+    if not chosen:
+        names = ", ".join(dict.fromkeys(nodes.values()))
+        raise SettingError(
+            f"--only must name nodes ({names}) or candidates of the run; got {', '.join(selection.only)}"
+        )
     return [pair for pair in numbered if pair[0] in chosen and selection.takes_number(pair[0])]
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from agent.config import RunConfig
 from agent.places import cache_folder
 from agent.reproduction import run_command
+from agent.training_setup import check_training, open_executor
 from nas.errors import SettingError
 from nas.events import Event, EventSink
 from nas.local_workshop import LocalWorkshop
@@ -102,6 +103,7 @@ def prepare(config: RunConfig, show: EventSink) -> Resources:
     limit_threads(config)
     tell("data", f"loading {config.data.spec}")
     data = load_data(config)
+    check_training(config, data.num_classes, partial(tell, "teacher"))
     tell("opening", config.llm.spec)
     report = partial(tell, "chat model")
     chat_model = open_chat_model(config.llm.spec, config.llm, cache=cache_folder(), report=report)
@@ -151,8 +153,17 @@ def count_images(data: Dataset) -> dict[str, int]:
 
 def build_local_workspace(config: RunConfig, store: RunStore, data: Dataset, events: EventSink) -> Workspace:
     """The workspace of a run that is trained and delivered on this machine."""
-    command = run_command(config)
-    workshop = LocalWorkshop(store, config.resolve_task(), data, config.training, config.seed, events, command)
+    workshop = LocalWorkshop(
+        store,
+        config.resolve_task(),
+        data,
+        config.training,
+        config.seed,
+        events,
+        command=run_command(config),
+        teacher_cache=cache_folder() / "teachers",
+        executor=open_executor(config, store.folder, partial(load_data, config)),
+    )
     return build_workspace(config, store, workshop, count_images(data))
 
 
@@ -241,6 +252,7 @@ def _introduce(
         "max_trials": config.design.max_trials,
         "resumed": any(True for _ in store.load_trace()),
         "num_images": count_images(data),
+        "data_remarks": list(data.remarks),
         "designer": designer.describe(),
         "config": config.model_dump(mode="json"),
     }

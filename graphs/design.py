@@ -88,11 +88,11 @@ class DesignNodes:
 
     def _screen_proposal(self, state: DesignState) -> dict[str, Any]:
         """Guided: the one design that was asked for."""
-        self.workspace.open_proposal(state["number"])
+        self.workspace.open_proposal(state["number"], pending=state["candidates"])
         trial = judge_proposal(self.workspace, self._take_proposal(state), self.events)
         if trial.state == "proposed":
-            return {"candidates": [trial.to_dict()]}
-        return {"candidates": [], "rejections": self._add_rejections(state, [trial])}
+            return {"candidates": [*state["candidates"], trial.to_dict()]}
+        return {"rejections": self._add_rejections(state, [trial])}
 
     def _take_proposal(self, state: DesignState) -> Trial:
         parent = self.workspace.find(state["parent"]) if state["parent"] else None
@@ -141,6 +141,7 @@ class DesignNodes:
     def evaluate(self, state: DesignState) -> dict[str, Any]:
         """Mini-train the legal candidates."""
         self.workspace.open_proposal(state["number"], pending=state["candidates"])
+        self.workspace.train_ahead([candidate["id"] for candidate in state["candidates"]])
         for candidate in state["candidates"]:
             call_tool(build_mini_train(self.workspace), {"candidate_id": candidate["id"]}, self.events)
         return {"candidates": [], "num_trained": self.workspace.index.num_trained}
@@ -156,7 +157,7 @@ class DesignNodes:
         front = self.workspace.front().members
         if not front:
             failed = self.workspace.index.counts["failed"]
-            found = f"{failed} legal ones diverged in training" if failed else "none was legal"
+            found = f"{failed} legal ones failed in training" if failed else "none was legal"
             raise NoLegalCandidateError(
                 f"a delivery needs at least one trained candidate; of {state['number']} proposals {found}; "
                 "start a new run with more design.max_proposals or a wider budget"
@@ -166,7 +167,8 @@ class DesignNodes:
     # --- routes ------------------------------------------------------------------------------------------------
 
     def _is_over(self, state: DesignState) -> bool:
-        return state["num_trained"] >= self.settings.max_trials or state["number"] >= self.settings.max_proposals
+        num_trials = state["num_trained"] + len(state["candidates"])
+        return num_trials >= self.settings.max_trials or state["number"] >= self.settings.max_proposals
 
     def route_after_propose(self, state: DesignState) -> Literal["consult", "screen"]:
         """An autonomous designer's calls are answered, a guided one's design is screened."""
@@ -180,10 +182,12 @@ class DesignNodes:
         return is_round_over(state, self.settings, self.designer.context_tokens)
 
     def route_after_screen(self, state: DesignState) -> Literal["evaluate", "propose", "select"]:
-        """Legal candidates are trained; else the designer goes on while proposals are left."""
-        if state["candidates"]:
+        """Legal candidates are trained once there are enough; else the designer goes on while proposals are left."""
+        num_waiting, is_over = len(state["candidates"]), self._is_over(state)
+        is_full = num_waiting >= self.settings.batch or state["drive"] == "autonomous"
+        if num_waiting and (is_full or is_over):
             return "evaluate"
-        return "select" if self._is_over(state) else "propose"
+        return "select" if is_over else "propose"
 
     def route_after_reflect(self, state: DesignState) -> Literal["propose", "select"]:
         """Again, or done."""

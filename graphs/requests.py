@@ -42,7 +42,7 @@ class Requests:
     def ask_for_design(self, state: DesignState) -> dict[str, Any]:
         """Guided: one forced tool, for a whole design or for 2-3 edits of a known candidate."""
         number = state["number"] + 1
-        self.workspace.open_proposal(number)
+        self.workspace.open_proposal(number, pending=state["candidates"])
         parent, tool = self._choose_tool(state, number)
         prompt = self._write_prompt(state, number, parent=parent)
         answer = self._call(state, prompt, [tool], tool.name)
@@ -51,7 +51,6 @@ class Requests:
             "num_answers": state["num_answers"] + 1,
             "parent": parent.id if parent else None,
             "calls": answer.calls,
-            "candidates": [],
         }
 
     def ask_freely(self, state: DesignState) -> dict[str, Any]:

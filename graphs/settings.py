@@ -20,6 +20,9 @@ class DesignSettings(BaseModel):
     that. An autonomous model has `max_answers`, `max_calls` (of tools), `max_tokens` (read and written) and
     `max_seconds` for each candidate.
 
+    Guided, `batch` legal candidates are collected before they are trained together; the designer learns of their
+    results only then. That decides what it sees, and so the run; how many workers train them does not.
+
     `masked`: a model that takes masks is offered legal and new designs only. `num_niches` bins of MACs steer the search
     to where it has looked least (0: no steering); while masked, every `whole_every`-th proposal is a whole design in
     the emptiest of them (0: never). `num_front_shown` and `num_rejections_shown` bound the prompt.
@@ -30,6 +33,7 @@ class DesignSettings(BaseModel):
     max_proposals: int = Field(500, ge=1)
     max_trials: int = Field(500, ge=1)
     drive: Literal["auto", "guided", "autonomous"] = "auto"
+    batch: int = Field(1, ge=1, le=64)
     num_whole: int = Field(1, ge=1)
     whole_every: int = Field(5, ge=0)
     masked: bool = True

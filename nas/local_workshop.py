@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas.architecture import Architecture, Task
@@ -15,11 +17,16 @@ if TYPE_CHECKING:
     from nas.datasets import Dataset
     from nas.phases import Phases
     from nas.training import TrainingSettings
+    from nas.workers import Executor
 
 
 @dataclass(frozen=True)
 class LocalWorkshop:
-    """Works in the run's folder; every finished phase and delivery becomes an event."""
+    """Works in the run's folder; every finished phase and delivery becomes an event.
+
+    In `teacher_cache` other runs find the logits of a teacher from outside; without it they stay in the run's folder.
+    With an `executor` candidates that are given together are trained at once.
+    """
 
     store: RunStore
     task: Task
@@ -28,12 +35,24 @@ class LocalWorkshop:
     seed: int
     events: EventSink
     command: str = ""  # what starts this very run again, for the model card
+    teacher_cache: Path | None = None
+    executor: Executor | None = None
 
     @cached_property
     def _phases(self) -> Phases:
         from nas.phases import Phases  # late: torch
 
-        return Phases(self.store, self.task, self.data, self.training, self.seed, self.events)
+        return Phases(self.store, self.task, self.data, self.training, self.seed, self.events, self.teacher_cache)
+
+    def train_ahead(self, candidates: Sequence[tuple[str, Architecture]]) -> None:
+        """Let the executor train those that wait; `mini` reads their outcomes back."""
+        waiting = [one for one in candidates if not self._phases.is_finished(one[0], "mini")]
+        if self.executor is None or len(waiting) < 2:
+            return
+        names = ", ".join(candidate_id for candidate_id, _ in waiting)
+        self.events(Event("progress", {"phase": "mini", "step": f"training {names} at once"}, transient=True))
+        for candidate_id, reason in self.executor.train(waiting).items():
+            self._phases.record_failure(candidate_id, "mini", reason)
 
     def mini(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
         """The mini-phase, from scratch."""
@@ -53,7 +72,7 @@ class LocalWorkshop:
 
         chosen = self._phases.best(order.candidate_id, order.architecture)
         self.events(Event("progress", {"phase": "export", "step": "converting"}, transient=True))
-        recipes = self.training.model_dump(mode="json")
+        recipes = self.training.model_dump(mode="json", exclude={"device"})
         delivery = deliver(
             chosen.network,
             order,

@@ -18,6 +18,7 @@ from nas.events import Event, EventSink
 from nas.network import Network, build_network
 from nas.store import RunStore, write_json
 from nas.training import EpochResult, Recipe, TrainingResult, TrainingSettings
+from nas.training.devices import choose_device
 from nas.training.loop import train
 from nas.training.teacher import teach
 from nas.training.weights import load_weights, save_weights
@@ -43,6 +44,7 @@ class Phases:
         settings: TrainingSettings,
         seed: int,
         events: EventSink,
+        teacher_cache: Path | None = None,
     ) -> None:
         self._store = store
         self._task = task
@@ -50,6 +52,8 @@ class Phases:
         self._settings = settings
         self._seed = seed
         self._events = events
+        self._teacher_cache = teacher_cache
+        self._device = choose_device(settings.device)
 
     def mini(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
         """The mini-phase, from scratch."""
@@ -72,7 +76,9 @@ class Phases:
             self._settings.teacher,
             seed=self._seed,
             folder=self._store.folder / "training" / "teacher",
+            cache=self._teacher_cache,
             on_epoch=self._announce("teacher", "teacher"),
+            device=self._device,
         )
         recipe = self._settings.distill
         return self._run(candidate_id, network, recipe, "distill", teaching.logits, teaching.validation_accuracy)
@@ -80,16 +86,26 @@ class Phases:
     def best(self, candidate_id: str, architecture: Architecture) -> ChosenWeights:
         """The weights with the better validation accuracy of full and distill, distill on a tie."""
         finished = [phase for name in ("distill", "full") if (phase := self._finished(candidate_id, name))]
-        usable = [phase for phase in finished if not phase.diverged]
+        usable = [phase for phase in finished if not phase.failure]
         if not usable:
-            raise CheckError(
-                f"export needs a trained candidate; {candidate_id} has no finished full training; train it"
-            )
+            failed = "; ".join(f"its {phase.phase} phase failed: {phase.failure}" for phase in reversed(finished))
+            found = failed or "it has no finished full training; train it"
+            raise CheckError(f"export needs a trained candidate, and {candidate_id} is none: {found}")
         chosen = max(usable, key=lambda phase: phase.validation_accuracy).phase
         reached = {phase.phase: phase.validation_accuracy for phase in finished}
         teacher = next((phase.teacher_accuracy for phase in finished if phase.teacher_accuracy is not None), None)
         origin = {"weights_of_phase": chosen, "validation_accuracy": reached, "teacher_validation_accuracy": teacher}
         return ChosenWeights(self._load(candidate_id, architecture, chosen), origin)
+
+    def is_finished(self, candidate_id: str, phase: str) -> bool:
+        """Whether the phase's outcome is on disk."""
+        return self._finished(candidate_id, phase) is not None
+
+    def record_failure(self, candidate_id: str, phase: str, reason: str) -> None:
+        """Leave a failed outcome of a phase that ended without leaving one itself."""
+        folder = self._store.training_folder(candidate_id, phase)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "result.json", asdict(TrainedPhase(phase, 0.0, (), 0.0, reason)))
 
     def forget(self, candidate_id: str, phase: str) -> None:
         """Remove a phase's checkpoints once its outcome is on record elsewhere."""
@@ -122,6 +138,7 @@ class Phases:
             folder=folder,
             on_epoch=self._announce(candidate_id, phase),
             teacher_logits=teacher_logits,
+            device=self._device,
         )
         outcome = _outcome(phase, result, teacher_accuracy)
         save_weights(network, folder / "weights.safetensors")
@@ -161,4 +178,8 @@ class Phases:
 
 def _outcome(phase: str, result: TrainingResult, teacher_accuracy: float | None) -> TrainedPhase:
     curve = tuple(asdict(epoch) for epoch in result.curve)
-    return TrainedPhase(phase, result.validation_accuracy, curve, result.seconds, result.diverged, teacher_accuracy)
+    parts = max((epoch.parts for epoch in result.curve), default=1)
+    note = f"memory did not hold a whole batch: its gradients were summed over {parts} parts" if parts > 1 else ""
+    return TrainedPhase(
+        phase, result.validation_accuracy, curve, result.seconds, result.failure, teacher_accuracy, note
+    )

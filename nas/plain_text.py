@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import unicodedata
 
+# whole escape sequences of terminals (ECMA-48): control sequences (CSI) and commands to the terminal (OSC)
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
 _UNSAFE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 _MARKDOWN = re.compile(r"([\\`*\[\]<|~])")
 
 
 def plain(text: object) -> str:
     """The text on one line without control characters, terminal escapes and reversals of direction."""
-    spaced = " ".join(str(text).split())
-    return "".join(character for character in spaced if unicodedata.category(character) not in _UNSAFE)
+    shown = _ESCAPES.sub("", str(text))
+    kept = (" " if character.isspace() else character for character in shown)
+    return " ".join("".join(character for character in kept if unicodedata.category(character) not in _UNSAFE).split())
 
 
 def plain_lines(text: str) -> str:

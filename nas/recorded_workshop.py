@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nas.architecture import Architecture
@@ -25,6 +25,9 @@ class RecordedWorkshop:
                 self._phases[data["candidate"], data["phase"]] = TrainedPhase.from_dict(outcome)
             elif record["kind"] == "delivered":
                 self._deliveries[data["candidate"]] = data["metrics"]
+
+    def train_ahead(self, candidates: Sequence[tuple[str, Architecture]]) -> None:
+        """There is nothing to train."""
 
     def mini(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:  # noqa: ARG002  # the protocol's
         """The recorded mini-phase."""

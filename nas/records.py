@@ -10,15 +10,24 @@ from typing import Any
 
 from nas.architecture import Architecture, Task
 from nas.board import Board
-from nas.cost import Budget, CostReport, report
+from nas.cost import Budget, CostReport, Violation, find_violations, report
 from nas.errors import ProposalError
 from nas.pareto import find_front, measure_hypervolume
+from nas.plain_text import plain
 from nas.space import SearchSpace
 from nas.store import RunStore
 from nas.trace import Record
 from nas.trial import Trial
 
 _NUM_IDS_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A candidate's costs and every constraint it violates."""
+
+    report: CostReport
+    violations: tuple[Violation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,8 @@ class RunRecords:
 
     `num_images`: images in the splits "train", "validation" and "test", where known. `outcomes`: candidate -> "full",
     "distill" or "metrics" -> plain figures. `started` and `finished` are the trace's first and last words, `feedback`
-    is told by proposal. Everything but the trials is empty while the run itself asks.
+    is told by proposal. `what_ifs` were trained on request and are
+    no part of the search. Everything but the trials is empty while the run itself asks.
     """
 
     trials: tuple[Trial, ...]
@@ -62,17 +72,25 @@ class RunRecords:
     drive: Mapping[str, Any] = field(default_factory=dict)
     feedback: Mapping[str, Feedback] = field(default_factory=dict)
     num_answers: int = 0
+    what_ifs: tuple[Trial, ...] = ()
 
     @cached_property
     def _by_id(self) -> dict[str, Trial]:
-        return {trial.id: trial for trial in self.trials}
+        return {trial.id: trial for trial in (*self.trials, *self.what_ifs)}
+
+    def get(self, candidate_id: str) -> Trial | None:
+        """The trial of that id, or None."""
+        return self._by_id.get(candidate_id)
 
     def find(self, candidate_id: str) -> Trial:
         """The trial of that id, also one that never was a network; raises ProposalError for an unknown one."""
         trial = self._by_id.get(candidate_id)
         if trial is None:
             known = ", ".join(list(self._by_id)[-_NUM_IDS_SHOWN:]) or "-"
-            raise ProposalError(f"candidate_id must be one of the run's; got {candidate_id!r}; the latest: {known}")
+            raise ProposalError(
+                f"candidate_id must name a candidate of the run; there is no candidate {plain(candidate_id)[:40]}; the "
+                f"latest: {known}"
+            )
         return trial
 
     def architecture(self, candidate_id: str) -> Architecture:
@@ -85,6 +103,12 @@ class RunRecords:
     def costs(self, candidate_id: str) -> CostReport:
         """The full account of its costs."""
         return report(self.architecture(candidate_id), self.task)
+
+    def assess(self, candidate_id: str) -> Assessment:
+        """Its costs and what they violate, with the cheapest edits."""
+        architecture = self.architecture(candidate_id)
+        violations = find_violations(architecture, self.space, self.task, self.budget)
+        return Assessment(self.costs(candidate_id), violations)
 
     @cached_property
     def front(self) -> tuple[Trial, ...]:
@@ -115,7 +139,7 @@ class RunRecords:
     def known_as(self, architecture: Architecture) -> Trial | None:
         """The first trial of the same network, if it was ever proposed."""
         fingerprint = architecture.fingerprint(self.task.stem_channels)
-        return next((trial for trial in self.trials if trial.fingerprint == fingerprint), None)
+        return next((trial for trial in self._by_id.values() if trial.fingerprint == fingerprint), None)
 
     def front_history(self) -> list[FrontChange]:
         """The front after every trained candidate, in the order of training."""
@@ -132,7 +156,8 @@ class RunRecords:
 def load_records(store: RunStore, space: SearchSpace, task: Task, budget: Budget, board: Board) -> RunRecords:
     """The read model of a run on disk; raises CheckError for damaged records."""
     told = _read_trace(store.load_trace())
-    return RunRecords(tuple(store.load_trials()), space, task, budget, board, **told)
+    what_ifs = tuple(store.load_what_ifs())
+    return RunRecords(tuple(store.load_trials()), space, task, budget, board, what_ifs=what_ifs, **told)
 
 
 def _read_trace(trace: Iterable[Record]) -> dict[str, Any]:

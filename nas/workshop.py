@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,14 +13,19 @@ from nas.events import Event
 
 @dataclass(frozen=True, slots=True)
 class TrainedPhase:
-    """Outcome of a phase: validation accuracy (fraction) of the final weights, its curve and wall seconds."""
+    """Outcome of a phase: validation accuracy (fraction) of the final weights, its curve and wall seconds.
+
+    `failure` says why there are no usable weights (the accuracy is then 0), or is empty; `note` tells what was done
+    differently from the recipe.
+    """
 
     phase: str
     validation_accuracy: float
     curve: tuple[dict[str, float], ...]
     seconds: float
-    diverged: bool
+    failure: str = ""
     teacher_accuracy: float | None = None
+    note: str = ""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> TrainedPhase:
@@ -55,6 +60,9 @@ class DeliveryOrder:
 
 class Workshop(Protocol):
     """Trains and delivers candidates. Every method may be repeated: finished work is returned, not done again."""
+
+    def train_ahead(self, candidates: Sequence[tuple[str, Architecture]]) -> None:
+        """Do the mini-phases of these candidates at once where that is possible; `mini` then has them done."""
 
     def mini(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
         """The mini-phase, from scratch."""

@@ -13,13 +13,12 @@ from typing import Any
 
 from nas.architecture import Architecture, Task
 from nas.board import Board
-from nas.cost import Budget, CostReport, Violation, find_violations, report
+from nas.cost import Budget, find_violations, report
 from nas.errors import CheckError, ProposalError
-from nas.explanation.claims import derive_claims
-from nas.explanation.explanation import Explanation, explain_by_system, write_markdown
+from nas.explanation.explanation import Explanation, write_markdown
 from nas.niches import split_niches
 from nas.pareto import Trends, find_trends, measure_hypervolume
-from nas.records import RunRecords
+from nas.records import Assessment, RunRecords
 from nas.space import Edit, SchemaError, SearchSpace
 from nas.steering import Steering
 from nas.store import RunStore
@@ -29,14 +28,6 @@ from nas.workshop import DeliveryLimits, DeliveryOrder, TrainedPhase, Workshop
 
 _NUM_IDS_SHOWN = 12
 _MAX_REASON = 1_000  # characters kept of what was wrong with a call
-
-
-@dataclass(frozen=True, slots=True)
-class Assessment:
-    """A candidate's costs and every constraint it violates."""
-
-    report: CostReport
-    violations: tuple[Violation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +160,12 @@ class Workspace:
         self.index.put(priced)
         return priced
 
+    def train_ahead(self, candidate_ids: Sequence[str]) -> None:
+        """Let legal candidates be trained at once where the workshop can; `mini_train` then settles each of them."""
+        trials = [trial for candidate_id in candidate_ids if (trial := self.judge(candidate_id)).state == "proposed"]
+        if len(trials) > 1:
+            self._workshop.train_ahead([(trial.id, _architecture(trial)) for trial in trials])
+
     def mini_train(self, candidate_id: str) -> Trial:
         """The trial after its mini-phase, recorded: "trained" with validation accuracy, or "failed"."""
         trial = self.judge(candidate_id)
@@ -179,13 +176,13 @@ class Workspace:
         if trial.state != "proposed":
             return trial
         result = self._workshop.mini(candidate_id, _architecture(trial))
-        state: TrialState = "failed" if result.diverged else "trained"
+        state: TrialState = "failed" if result.failure else "trained"
         settled = self._settle(
             replace(
                 trial,
                 state=state,
-                reason="the loss was no longer a number" if result.diverged else "",
-                validation_accuracy=None if result.diverged else result.validation_accuracy,
+                reason=result.failure or result.note,
+                validation_accuracy=None if result.failure else result.validation_accuracy,
                 curve=result.curve,
                 seconds=result.seconds,
             )
@@ -229,15 +226,6 @@ class Workspace:
             num_images=self._num_images,
             outcomes=outcomes or {},
         )
-
-    def explain(self, candidate_id: str) -> str:
-        """The recorded facts of a candidate, and what they say for and against it, as Markdown."""
-        self.find(candidate_id)
-        self.judge(candidate_id)
-        records = self.records()
-        claims = derive_claims(records, candidate_id)
-        note = "nobody was asked to choose among them"
-        return write_markdown(explain_by_system(candidate_id, claims, note), records)
 
     def require_fit(self, candidate_id: str) -> None:
         """Raise CheckError, with figures, when a candidate's estimated costs exceed the board or the memory budget."""

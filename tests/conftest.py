@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from nas.cost import Budget
 from nas.datasets import load_dataset
 from nas.events import Event
 from nas.local_workshop import LocalWorkshop
+from nas.records import RunRecords
 from nas.store import RunStore
 from nas.training import DistillRecipe, Recipe, TeacherSettings, TrainingSettings
 from nas.workspace import Workspace
@@ -67,3 +69,28 @@ def open_workspace(
     yield open_one
     for store in stores:
         store.close()
+
+
+@pytest.fixture(scope="session")
+def example_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runs folder with the run `example`: read it, never write to it (`example_copy` may be written to)."""
+    from example_run import build_example_run  # late: langgraph
+
+    root = tmp_path_factory.mktemp("example")
+    build_example_run(root)
+    return root
+
+
+@pytest.fixture
+def example_copy(example_root: Path, tmp_path: Path) -> RunStore:
+    """A copy of the run `example` in a runs folder of its own."""
+    shutil.copytree(example_root / "example", tmp_path / "runs" / "example")
+    return RunStore(tmp_path / "runs" / "example")
+
+
+@pytest.fixture(scope="session")
+def example_records(example_root: Path) -> RunRecords:
+    """What the run `example` left behind."""
+    from agent.inquiry import read_records
+
+    return read_records(RunStore(example_root / "example"))

@@ -5,6 +5,7 @@ Nothing is trained: `FIGURES` are the accuracies that the mini-phases bring. All
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,9 @@ class MadeUpWorkshop:
         self._events = events
         self._figures = FIGURES if figures is None else figures
 
+    def train_ahead(self, candidates: Sequence[tuple[str, Architecture]]) -> None:
+        pass
+
     def mini(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
         return self._finish(candidate_id, "mini", self._accuracy(candidate_id, architecture))
 
@@ -127,7 +131,8 @@ class MadeUpWorkshop:
             }
             for epoch in range(1, 2 if diverged else EPOCHS + 1)
         )
-        outcome = TrainedPhase(phase, accuracy, curve, 0.5 * len(curve), diverged, teacher)
+        failure = "the loss was no longer a number" if diverged else ""
+        outcome = TrainedPhase(phase, accuracy, curve, 0.5 * len(curve), failure, teacher)
         self._events(phase_event(candidate, outcome))
         return outcome
 

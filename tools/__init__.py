@@ -8,6 +8,7 @@ from tools.edit_architecture import build_edit_architecture
 from tools.estimate_macs import build_estimate_macs
 from tools.estimate_peak_sram import build_estimate_peak_sram
 from tools.explain import build_explain
+from tools.inquiry_toolbox import build_inquiry_toolbox
 from tools.mini_train import build_mini_train
 from tools.pareto_status import build_pareto_status
 from tools.propose_architecture import build_propose_architecture
@@ -24,6 +25,7 @@ __all__ = [
     "build_estimate_macs",
     "build_estimate_peak_sram",
     "build_explain",
+    "build_inquiry_toolbox",
     "build_mini_train",
     "build_pareto_status",
     "build_propose_architecture",

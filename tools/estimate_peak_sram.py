@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from langchain_core.tools import StructuredTool
 
+from nas.quantities import spell_place
+from nas.records import RunRecords
 from nas.workspace import Workspace
 from tools.answers import Answer, CandidateArguments, answer_tool
 
 KIB = 1024
 
 
-def build_estimate_peak_sram(workspace: Workspace) -> StructuredTool:
-    """The tool `estimate_peak_sram`."""
+def build_estimate_peak_sram(workspace: Workspace, records: RunRecords | None = None) -> StructuredTool:
+    """The tool `estimate_peak_sram`, from the records of a run where they are given, else from the run so far."""
 
     def estimate_peak_sram(candidate_id: str) -> Answer:
         """Estimate the int8 peak SRAM (whole TFLM arena) and flash of a candidate and check them against the limits."""
-        assessment = workspace.assess(candidate_id)
+        assessment = (records or workspace).assess(candidate_id)
         price, budget = assessment.report.price, workspace.budget
         violations = [violation for violation in assessment.violations if violation.constraint != "macs"]
         text = (
@@ -23,6 +25,12 @@ def build_estimate_peak_sram(workspace: Workspace) -> StructuredTool:
             f"(int8, TFLM arena: activations {price.head_bytes / KIB:.1f} KiB + runtime structures "
             f"{price.tail_bytes / KIB:.1f} KiB); flash {price.flash_bytes / KIB:.1f} KiB of "
             f"{budget.flash_bytes / KIB:g} KiB."
+        )
+        peak = assessment.report.peak
+        tensors = ", ".join(f"{buffer.name} {buffer.num_bytes:,}" for buffer in peak.live_tensors[:3])
+        text += (
+            f" The peak of the activations is in {spell_place(peak.stage)}, operator {peak.operator} ({peak.op}, "
+            f"{peak.name}): {peak.live_bytes:,} bytes are alive there ({tensors})."
         )
         text = " ".join([text, *(violation.sentence() for violation in violations)])
         artifact = {

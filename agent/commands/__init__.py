@@ -7,7 +7,9 @@ import typer
 
 def build_app() -> typer.Typer:
     """The command-line application."""
+    from agent.commands.ask import ask
     from agent.commands.boards import boards
+    from agent.commands.chat import chat
     from agent.commands.doctor import doctor
     from agent.commands.estimate import estimate
     from agent.commands.export import export
@@ -17,6 +19,7 @@ def build_app() -> typer.Typer:
     from agent.commands.resume import resume
     from agent.commands.run import run
     from agent.commands.sample import sample
+    from agent.commands.teacher import teacher
     from agent.commands.trials import trials
     from agent.commands.verify import verify
 
@@ -28,6 +31,7 @@ def build_app() -> typer.Typer:
         add_completion=False,
         rich_markup_mode=None,
     )
-    for command in (run, resume, replay, trials, front, estimate, sample, export, verify, boards, models, doctor):
+    designing = (run, resume, ask, chat, replay, trials, front, estimate, sample, export, verify, teacher)
+    for command in (*designing, boards, models, doctor):
         app.command()(command)
     return app

@@ -17,7 +17,8 @@ def run(
         list[str] | None, typer.Option("--set", help="Change one setting; may be repeated.", metavar="KEY=VALUE")
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="digits, fashion-mnist[:DIR] or cifar100:DIR.", metavar="SPEC")
+        str | None,
+        typer.Option(help="digits, fashion-mnist[:DIR], cifar10:DIR, cifar100:DIR or folder:DIR.", metavar="SPEC"),
     ] = None,
     board: Annotated[str | None, typer.Option(help="See `boards`.", metavar="NAME")] = None,
     llm: Annotated[
@@ -32,6 +33,9 @@ def run(
         str | None, typer.Option(help="Where openai: or hf-endpoint: finds its server; see `models`.", metavar="URL")
     ] = None,
     approve: Annotated[str | None, typer.Option(help="auto, or ask before the delivery.", metavar="auto|ask")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that train the candidates of a batch (design.batch).", metavar="N")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     name: Annotated[str | None, typer.Option(help="Run id; default: time and preset.", metavar="ID")] = None,
     runs: RunsOption = "runs",
@@ -44,8 +48,9 @@ def run(
     from agent.session import carry_on
     from nas.store import RunStore
 
-    flags = {"data.spec": data, "board": board, "llm.spec": llm, "llm.url": llm_url, "approve": approve, "seed": seed}
-    resolved = resolve_config(preset, file=config, settings=settings or [], flags=flags)
+    flags = {"data.spec": data, "board": board, "llm.spec": llm, "llm.url": llm_url, "approve": approve}
+    numbers = {"workers": workers, "seed": seed}
+    resolved = resolve_config(preset, file=config, settings=settings or [], flags={**flags, **numbers})
     run_id = name or name_run(resolved)
     resolved.resolve_budget()  # what is wrong with the arguments must not wait for the chat model to be opened
     RunStore.check_new(Path(runs), run_id)

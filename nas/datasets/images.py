@@ -9,10 +9,13 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.datasets.storage import allocate_images
 from nas.errors import SettingError
 
 Images: TypeAlias = NDArray[np.uint8]
 Labels: TypeAlias = NDArray[np.int64]
+
+CHUNK_IMAGES = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,23 +30,33 @@ class Split:
 
     def take(self, indices: NDArray[np.int64]) -> Split:
         """The images at `indices`, in that order."""
-        return Split(self.images[indices], self.labels[indices])
+        taken = allocate_images((len(indices), *self.images.shape[1:]))
+        for start in range(0, len(indices), CHUNK_IMAGES):  # images above the memory limit never lie in it as a whole
+            part = slice(start, start + CHUNK_IMAGES)
+            taken[part] = self.images[indices[part]]
+        return Split(taken, self.labels[indices])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """What a data set's files hold before a validation split is held out of the training images."""
+    """What a data set's files hold before a validation split is held out of the training images.
+
+    `validation` is given where the files have one. `remarks` are sentences a user should read, one line each.
+    """
 
     train: Split
     test: Split
     class_names: tuple[str, ...]
+    validation: Split | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
     """Three disjoint splits. `mean` and `std` are per channel over the training split, pixels scaled to [0, 1].
 
-    `fingerprint` is 16 hexadecimal digits of every pixel and label of the three splits, in order.
+    `fingerprint` is 16 hexadecimal digits of every pixel and label of the three splits, in order. `remarks` are the
+    source's.
     """
 
     name: str
@@ -54,6 +67,7 @@ class Dataset:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     fingerprint: str
+    remarks: tuple[str, ...] = ()
 
     @property
     def num_classes(self) -> int:
@@ -64,7 +78,7 @@ class Dataset:
 def assemble_dataset(
     name: str, source: Source, *, validation_fraction: float, seed: int, train_limit: int = 0
 ) -> Dataset:
-    """The data set with a stratified validation split drawn by `seed` from the training images.
+    """The data set with a stratified validation split drawn by `seed` from the training images, or the source's own.
 
     `train_limit` > 0 then keeps that many training images, stratified too; validation and test stay whole.
     Raises SettingError for a fraction outside (0, 1) or one that leaves a split empty, and for a limit below one
@@ -75,18 +89,25 @@ def assemble_dataset(
     if train_limit and train_limit < len(source.class_names):
         rule = f"must be 0 (all) or at least one image per class ({len(source.class_names)})"
         raise SettingError(f"train_limit {rule}; got {train_limit}")
-    num_held = round(validation_fraction * len(source.train))
-    if not 0 < num_held < len(source.train):
-        rule = f"must leave images for training and validation of {len(source.train)}"
-        raise SettingError(f"validation_fraction {rule}; got {validation_fraction}")
-    held = draw_stratified(source.train.labels, num_held, seed)
-    validation = source.train.take(held)
-    train = source.train.take(np.setdiff1d(np.arange(len(source.train)), held))
+    train, validation = source.train, source.validation
+    if validation is None:
+        train, validation = _hold_out(source.train, validation_fraction, seed)
     if 0 < train_limit < len(train):
         train = train.take(draw_stratified(train.labels, train_limit, seed))
     mean, std = measure_channels(train.images)
-    dataset = Dataset(name, train, validation, source.test, source.class_names, mean, std, fingerprint="")
+    names, remarks = source.class_names, source.remarks
+    dataset = Dataset(name, train, validation, source.test, names, mean, std, fingerprint="", remarks=remarks)
     return replace(dataset, fingerprint=_fingerprint(dataset))
+
+
+def _hold_out(whole: Split, fraction: float, seed: int) -> tuple[Split, Split]:
+    """(training, validation) of the images, validation stratified and drawn by `seed`."""
+    num_held = round(fraction * len(whole))
+    if not 0 < num_held < len(whole):
+        rule = f"must leave images for training and validation of {len(whole)}"
+        raise SettingError(f"validation_fraction {rule}; got {fraction}")
+    held = draw_stratified(whole.labels, num_held, seed)
+    return whole.take(np.setdiff1d(np.arange(len(whole)), held)), whole.take(held)
 
 
 def draw_stratified(labels: Labels, count: int, seed: int) -> NDArray[np.int64]:
@@ -111,7 +132,9 @@ def measure_channels(images: Images) -> tuple[tuple[float, ...], tuple[float, ..
     means: list[float] = []
     deviations: list[float] = []
     for channel in range(images.shape[3]):
-        counts = np.bincount(images[..., channel].ravel(), minlength=256)
+        counts = np.zeros(256, np.int64)
+        for start in range(0, len(images), CHUNK_IMAGES):
+            counts += np.bincount(images[start : start + CHUNK_IMAGES, ..., channel].ravel(), minlength=256)
         mean = float((counts * levels).sum() / counts.sum())
         variance = float((counts * (levels - mean) ** 2).sum() / counts.sum())
         means.append(mean)
@@ -123,6 +146,6 @@ def _fingerprint(dataset: Dataset) -> str:
     digest = hashlib.sha256(dataset.name.encode())
     for split in (dataset.train, dataset.validation, dataset.test):
         digest.update(str(split.images.shape).encode())
-        digest.update(split.images.tobytes())
+        digest.update(np.ascontiguousarray(split.images).data)  # no copy
         digest.update(split.labels.tobytes())
     return digest.hexdigest()[:16]

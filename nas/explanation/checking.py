@@ -93,8 +93,8 @@ def _keep_reason(reason: str, candidate_id: str, facts: Mapping[str, Facts], sta
     """The reason if no statement in it is false or beyond checking, and what was wrong with it."""
     if not reason:
         return "", ""
-    text = f"stage {stage}: {reason}" if stage else reason
-    wrong = [finding for finding in check_text(text, candidate_id, facts) if finding.is_true is not True]
+    findings = check_text(reason, candidate_id, facts, stage or None)
+    wrong = [finding for finding in findings if finding.is_true is not True]
     return ("", spell_finding(wrong[0])) if wrong else (reason, "")
 
 
@@ -105,7 +105,7 @@ def spell_finding(finding: Finding) -> str:
 
 def look_up(records: RunRecords, candidate_id: str, stage: int, field: str) -> Any:
     """What the records say of a field of a candidate, or of one of its stages; None where they say nothing."""
-    trial = next((trial for trial in records.trials if trial.id == candidate_id), None)
+    trial = records.get(candidate_id)
     if trial is None or trial.architecture is None:
         return None
     if stage:
@@ -154,7 +154,7 @@ def _look_up_stage(records: RunRecords, candidate_id: str, stage: int, field: st
 
 def gather_facts(records: RunRecords, candidate_id: str) -> Facts:
     """Every figure that a text about a candidate may name, by unit; empty for a proposal that was no network."""
-    trial = next((trial for trial in records.trials if trial.id == candidate_id), None)
+    trial = records.get(candidate_id)
     if trial is None or trial.architecture is None:
         return Facts({}, (), ())
     costs, budget = records.costs(candidate_id), records.budget

@@ -7,12 +7,13 @@ else was at hand, and why this candidate and not its neighbours.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from nas.cost import CostReport
-from nas.explanation.effects import Effect, find_effect
+from nas.explanation.counterfactuals import find_counterfactuals, spell_short
+from nas.explanation.effects import find_effect
 from nas.explanation.limits import list_limits
 from nas.explanation.uncertainty import half_width_of_difference, wilson_interval
 from nas.plain_text import plain_markdown
@@ -27,10 +28,7 @@ from nas.quantities import (
     spell_points,
 )
 from nas.records import RunRecords
-from nas.space import Edit, SchemaError
 from nas.trial import Trial
-
-NUM_COUNTERFACTUALS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,52 +255,6 @@ def _claim_counterfactuals(records: RunRecords, trial: Trial) -> Iterator[Claim]
         edit = effect.edits[0]
         change = effect.price_after.macs - effect.price_before.macs
         yield Claim("counterfactual", f"{trial.id} stage {edit.stage}", f"if_{edit.field}", change, sentence)
-
-
-def spell_short(effect: Effect) -> str:
-    """The verdict of a counterfactual in a few words, with a trial that tried it."""
-    if not effect.violations:
-        verdict = "it would keep every limit"
-    else:
-        names = {"macs": "MACs", "peak_sram": "peak SRAM", "flash": "flash"}
-        broken = " and ".join(names[violation.constraint] for violation in effect.violations)
-        verdict = f"it would break the limit of {broken}"
-    known = effect.known
-    if known is None or effect.is_same_network:
-        return verdict
-    accuracy = known.validation_accuracy
-    tried = f"tried as {known.id}" + (f", {spell_accuracy(accuracy)}" if accuracy is not None else f", {known.state}")
-    return f"{verdict} ({tried})"
-
-
-def find_counterfactuals(records: RunRecords, trial: Trial) -> list[Effect]:
-    """At most NUM_COUNTERFACTUALS single edits that say most: per field the one that moves memory and MACs most.
-
-    Only fields of the paper's explanations and of size are looked at; edits without effect are left out.
-    """
-    if trial.architecture is None:
-        return []
-    best: dict[str, Effect] = {}
-    for edit in records.space.single_edits(trial.architecture):
-        effect = _effect_of(records, trial, edit)
-        if effect is not None and (edit.field not in best or _weight(effect) > _weight(best[edit.field])):
-            best[edit.field] = effect
-    return sorted(best.values(), key=_weight, reverse=True)[:NUM_COUNTERFACTUALS]
-
-
-def _effect_of(records: RunRecords, trial: Trial, edit: Edit) -> Effect | None:
-    try:
-        effect = find_effect(records, trial.id, [edit])
-    except SchemaError:
-        return None  # a stage would shrink to one pixel
-    return None if effect.is_same_network else effect
-
-
-def _weight(effect: Effect) -> float:
-    """How much an edit says: how far it moves MACs and memory, relative to what they are."""
-    before, after = effect.price_before, effect.price_after
-    moves: Callable[[int, int], float] = lambda old, new: abs(new - old) / old  # noqa: E731
-    return moves(before.macs, after.macs) + moves(before.arena_bytes, after.arena_bytes)
 
 
 def spell_reason(trial: Trial) -> str:

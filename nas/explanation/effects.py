@@ -93,12 +93,15 @@ def _find_known(records: RunRecords, candidate_id: str, after: Architecture) -> 
 
 
 def list_differences(first: Architecture, second: Architecture) -> tuple[Edit, ...]:
-    """The edits that turn the first network's description into the second's; stages beyond the shorter are left out."""
+    """The edits that turn the first network into the second; stages beyond the shorter are left out.
+
+    An expansion that a DWSepConv stage is written with means nothing, and is no difference.
+    """
     return tuple(
         Edit(number, field, getattr(after, field))
         for number, (before, after) in enumerate(zip(first.stages, second.stages, strict=False), start=1)
         for field in STAGE_FIELDS
-        if getattr(before, field) != getattr(after, field)
+        if getattr(before, field) != getattr(after, field) and (field, after.block) != ("expansion", "DWSepConv")
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from nas.explanation.checking import CheckedClaim
-from nas.explanation.claims import Claim, find_counterfactuals, spell_short
+from nas.explanation.claims import Claim
+from nas.explanation.counterfactuals import find_counterfactuals, spell_short
 from nas.explanation.facts import tabulate_stages, tell_costs, tell_origin, tell_place, tell_state
 from nas.plain_text import plain, plain_markdown
 from nas.records import RunRecords
@@ -63,10 +64,10 @@ class Explanation:
         dropped = sum(bool(claim.note) and claim.verdict == "true" for claim in self.checked)
         held, corrected, refused = (verdicts.count(verdict) for verdict in ("true", "corrected", "dropped"))
         return (
-            f"{by} made {len(verdicts)} claims; each was compared with the run's records: {held} hold, {corrected} were "
-            f"corrected, {refused} were dropped. Reasons are its opinion: every figure and every statement about the "
-            f"architecture in them was checked, and {dropped} that failed were left out; whether a cause is the true one "
-            "is beyond checking."
+            f"{by} made {len(verdicts)} claims; each was compared with the run's records: {held} hold, {corrected} "
+            f"were corrected, {refused} were dropped. Reasons are its opinion: every figure and every statement about "
+            f"the architecture in them was checked, and {dropped} that failed were left out; whether a cause is the "
+            "true one is beyond checking."
         )
 
 

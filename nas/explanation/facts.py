@@ -11,6 +11,16 @@ from nas.trial import Trial
 
 KIB = 1024
 
+END_NAMES = {
+    "rejected": "rejected before training",
+    "invalid": "invalid: no network of the search space",
+    "duplicate": "a duplicate",
+    "failed": "trained, and the training failed",
+    "untrained": "legal but left untrained",
+    "trained": "trained",
+    "proposed": "proposed",
+}
+
 
 def tell_origin(trial: Trial) -> str:
     """Where a candidate comes from."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Unit = str  # "macs", "params", "bytes", "fraction", "points", "epochs", "images", "count"
+Unit = str  # "macs", "params", "bytes", "fraction", "points", "epochs", "images", "seconds"
 
 _IS = r"(?:\s*(?:of|=|is|:|with|at|to|are|size))*\s*"
 _FIELDS: tuple[tuple[str, str], ...] = (
@@ -46,7 +46,8 @@ _SENTENCE = re.compile(r"(?<=[.;\n])\s+")
 QUANTITY = re.compile(
     r"(?<![\w.])([+\-\u2212]?\d[\d,]*(?:\.\d+)?)\s*"
     r"(M MACs|MMACs|million MACs|million parameters|M parameters|k parameters|MACs|KiB|KB|kB|MiB|MB|GiB|bytes|"
-    r"percentage points|%-points|points?|%|percent|epochs?|images?|parameters|params|million|M|k|K)?(?![\w%])"
+    r"percentage points|%-points|points?|%|percent|epochs?|images?|parameters|params|million|"
+    r"milliseconds?|ms|seconds?|s|minutes?|fps|mW|mJ|MHz|M|k|K)?(?![\w%])"
 )
 _SCALES: Mapping[str, tuple[Unit, float]] = {
     "m macs": ("macs", 1e6), "mmacs": ("macs", 1e6), "million macs": ("macs", 1e6), "macs": ("macs", 1.0),
@@ -58,6 +59,10 @@ _SCALES: Mapping[str, tuple[Unit, float]] = {
     "point": ("points", 0.01), "points": ("points", 0.01), "percentage points": ("points", 0.01),
     "%-points": ("points", 0.01),
     "epoch": ("epochs", 1.0), "epochs": ("epochs", 1.0), "image": ("images", 1.0), "images": ("images", 1.0),
+    "millisecond": ("seconds", 1e-3), "milliseconds": ("seconds", 1e-3), "ms": ("seconds", 1e-3),
+    "second": ("seconds", 1.0), "seconds": ("seconds", 1.0), "s": ("seconds", 1.0),
+    "minute": ("seconds", 60.0), "minutes": ("seconds", 60.0), "fps": ("fps", 1.0), "mw": ("watts", 1e-3),
+    "mj": ("joules", 1e-3), "mhz": ("hertz", 1e6),
     "million": ("macs", 1e6), "m": ("macs", 1e6), "k": ("params", 1e3),
 }  # fmt: skip
 
@@ -109,11 +114,14 @@ def _read(match: re.Match[str]) -> Quantity:
     return Quantity(match[0].strip(), float(digits) * scale, unit, tolerance)
 
 
-def check_text(text: str, default: str, facts: Mapping[str, Facts]) -> list[Finding]:
-    """Every statement of a text about known candidates; clauses that name none speak of `default`."""
+def check_text(text: str, default: str, facts: Mapping[str, Facts], stage: int | None = None) -> list[Finding]:
+    """Every statement of a text about known candidates.
+
+    Clauses that name no candidate speak of `default`, sentences that name no stage speak of `stage` (None: of any).
+    """
     findings: list[Finding] = []
     for sentence in _SENTENCE.split(_join_lists(text)):
-        stages: tuple[int, ...] | None = None
+        stages: tuple[int, ...] | None = (stage,) if stage else None
         candidates: tuple[str, ...] = (default,)
         for clause in _CLAUSE.split(sentence):
             if not clause.strip():
@@ -145,6 +153,10 @@ def _find_stages(clause: str) -> tuple[int, ...] | None:
 
 
 def _check_clause(clause: str, about: Sequence[Facts], stages: tuple[int, ...] | None) -> Iterator[Finding]:
+    for number in _find_stages(clause) or ():
+        if number and (count := min(len(facts.stages) for facts in about)) < number:
+            yield Finding(f"stage {number}", False, f"there are {count} stages")
+            return
     rest = clause
     for field, pattern in _FIELDS:
         for match in re.finditer(pattern, clause, re.I):

@@ -24,7 +24,8 @@ def wilson_interval(accuracy: float, num_images: int) -> Interval:
     spread = _Z**2 / num_images
     center = (accuracy + spread / 2) / (1 + spread)
     half = _Z * sqrt(accuracy * (1 - accuracy) / num_images + spread / (4 * num_images)) / (1 + spread)
-    return Interval(max(0.0, center - half), min(1.0, center + half))
+    # the ends meet the accuracy itself at 0 and 1, which rounding must not pass by
+    return Interval(max(0.0, min(accuracy, center - half)), min(1.0, max(accuracy, center + half)))
 
 
 def half_width_of_difference(first: float, second: float, num_images: int) -> float:

@@ -1,7 +1,7 @@
 """Training batches: resized and normalized exactly as calibration and evaluation do, augmented on the way."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -12,11 +12,12 @@ from torch.nn import functional
 from nas.architecture import Task
 from nas.datasets.images import Dataset
 from nas.datasets.preprocess import normalize_pixels, resize_pixels
+from nas.training.autoaugment import AutoAugment, PolicyName
 from nas.training.recipe import Augmentation
-from nas.training.torchvision_import import import_torchvision
 
-CACHE_BYTES = 512 * 1024**2
-CHUNK = 1024
+CACHE_BYTES = 512 * 1024**2  # of resized float images
+DEVICE_BYTES = 4 * 1024**3  # of native uint8 images that move to a GPU for good
+CHUNK, CHUNK_BYTES = 1024, 32 * 1024**2  # images augmented at a time: more of them gain nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +36,21 @@ JITTERS: dict[Augmentation, Jitter] = {
 
 
 class TrainingImages:
-    """The training split as network inputs, by index. Random draws come from torch's global generator.
+    """The training split as network inputs. Random draws come from torch's global generator.
 
-    The resized images are kept when they fit in `CACHE_BYTES` and the augmentation does not work on the native ones;
-    else every batch is resized anew from the uint8 images.
+    The images stay uint8, decoded once; AutoAugment works on them at their native size, many batches at a time, and
+    the resize comes after it, on the device that trains. Without AutoAugment the resized images are kept when they fit
+    in `CACHE_BYTES`.
     """
 
     def __init__(self, dataset: Dataset, task: Task, augmentation: Augmentation, device: str) -> None:
         self._dataset = dataset
         self._task = task
-        self._device = device
-        self._pixels = torch.from_numpy(dataset.train.images)  # (N, H, W, C) uint8, shared with the data set
-        self._policy = _build_autoaugment() if augmentation == "autoaugment" else None
+        self._device = torch.device(device)
+        pixels = torch.from_numpy(dataset.train.images)  # (N, H, W, C) uint8, shared with the data set
+        on_device = self._device.type != "cpu" and pixels.numel() <= DEVICE_BYTES
+        self._pixels = pixels.to(self._device) if on_device else pixels
+        self._policy = AutoAugment(choose_policy(dataset.name)) if augmentation == "autoaugment" else None
         self._jitter = JITTERS.get(augmentation)
         num_bytes = 4 * len(dataset.train) * task.height * task.width * task.channels
         self._resized: Tensor | None = None
@@ -56,21 +60,39 @@ class TrainingImages:
     def __len__(self) -> int:
         return len(self._dataset.train)
 
-    def batch(self, indices: Int64[Tensor, " batch"]) -> Float[Tensor, "batch channels height width"]:
-        """The images at `indices`, augmented and prepared, on the device."""
-        if self._resized is not None:
-            resized = self._resized[indices.to(self._device)]
-        else:
-            pixels = self._pixels[indices]
-            resized = self._resize(pixels if self._policy is None else self._policy(pixels))
+    def batches(self, order: Int64[Tensor, " num"], size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """(indices, images) for every `size` of `order`: images (batch, C, H, W) float, augmented, on the device."""
+        bytes_each = self._pixels[0].numel()
+        at_once = size * max(1, min(CHUNK, CHUNK_BYTES // bytes_each) // size)
+        for part in torch.split(order, at_once):
+            source = self._take(part) if self._resized is None else self._resized[part.to(self._device)]
+            for start in range(0, len(part), size):
+                images = source[start : start + size]
+                if self._resized is None:
+                    images = self._to_task(images)
+                yield part[start : start + size], self._finish(images)
+
+    def _take(self, indices: Tensor) -> UInt8[Tensor, "batch channels height width"]:
+        """Native images, augmented where a policy does it, on the device."""
+        pixels = self._pixels[indices.to(self._pixels.device)].to(self._device).permute(0, 3, 1, 2)
+        return pixels if self._policy is None else self._policy(pixels.contiguous())
+
+    def _resize(self, pixels: UInt8[Tensor, "batch height width channels"]) -> Tensor:
+        return self._to_task(pixels.to(self._device).permute(0, 3, 1, 2))  # (N, H, W, C) -> (N, C, H, W)
+
+    def _to_task(self, pixels: UInt8[Tensor, "batch channels height width"]) -> Tensor:
+        return resize_pixels(pixels.float(), self._task.height, self._task.width)
+
+    def _finish(self, resized: Tensor) -> Float[Tensor, "batch channels height width"]:
         if self._jitter is not None:
             resized = jitter_images(resized, self._jitter)
         normalized = normalize_pixels(resized, self._dataset.mean, self._dataset.std)
         return normalized.contiguous(memory_format=torch.channels_last)
 
-    def _resize(self, pixels: UInt8[Tensor, "batch height width channels"]) -> Tensor:
-        moved = pixels.to(self._device).permute(0, 3, 1, 2).float()  # (N, H, W, C) -> (N, C, H, W)
-        return resize_pixels(moved, self._task.height, self._task.width)
+
+def choose_policy(dataset_name: str) -> PolicyName:
+    """AutoAugment's CIFAR-10 policy for the CIFARs, its ImageNet policy for all other images."""
+    return "cifar10" if dataset_name.startswith("cifar") else "imagenet"
 
 
 def jitter_images(
@@ -88,24 +110,17 @@ def jitter_images(
     return functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-def _build_autoaugment() -> Callable[[Tensor], Tensor]:
-    """torchvision's CIFAR-10 policy on (N, H, W, C) uint8 images, drawn for each image by itself."""
-    import_torchvision()
-    from torchvision.transforms import AutoAugment, AutoAugmentPolicy
+def mix_images(
+    images: Float[Tensor, "batch channels height width"], labels: Int64[Tensor, " batch"], alpha: float, classes: int
+) -> tuple[Float[Tensor, "batch channels height width"], Float[Tensor, "batch classes"]]:
+    """MixUp (Zhang et al. 2018): each image with another one of its batch, by its own share from Beta(alpha, alpha).
 
-    policy = AutoAugment(AutoAugmentPolicy.CIFAR10)
-
-    def augment(pixels: Tensor) -> Tensor:
-        images = [policy(image) for image in pixels.permute(0, 3, 1, 2).contiguous()]  # (C, H, W) each
-        return torch.stack(images).permute(0, 2, 3, 1)
-
-    return augment
-
-
-def build_mixup(alpha: float, num_classes: int) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """MixUp (Zhang et al. 2018) from torchvision: (images, labels) -> (mixed images, soft labels (N, classes))."""
-    import_torchvision()
-    from torchvision.transforms.v2 import MixUp
-
-    mixup: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = MixUp(alpha=alpha, num_classes=num_classes)
-    return mixup
+    Returns the mixed images and their soft labels. torchvision's MixUp draws one share for a whole batch, timm's draws
+    from numpy's global generator; this one draws a share an image from torch's.
+    """
+    shares = torch.distributions.Beta(alpha, alpha).sample((len(images),)).to(images)
+    partners = torch.randperm(len(images)).to(images.device)
+    soft = functional.one_hot(labels, classes).to(images)
+    share = shares[:, None, None, None]
+    mixed = torch.lerp(images[partners], images, share).contiguous(memory_format=torch.channels_last)
+    return mixed, torch.lerp(soft[partners], soft, shares[:, None])

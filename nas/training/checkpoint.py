@@ -82,5 +82,6 @@ def _spread_tensors(tensors: dict[str, Tensor], network: nn.Module, optimizer: t
         if name.startswith("optimizer."):
             owner, key = name.removeprefix("optimizer.").rsplit(".", 1)
             parameter = parameters[owner]
-            # AdamW counts its steps in a scalar on the CPU; all else lies with, and like, the parameter
-            optimizer.state[parameter][key] = tensor if tensor.dim() == 0 else torch.empty_like(parameter).copy_(tensor)
+            # AdamW counts its steps in a scalar; all else is laid out like the parameter
+            like = torch.empty_like(parameter) if tensor.dim() else torch.empty_like(tensor, device=parameter.device)
+            optimizer.state[parameter][key] = like.copy_(tensor)

@@ -1,4 +1,4 @@
-"""The distillation loss of the paper (eq. 9-12) and the course of its weight alpha."""
+"""The losses: cross-entropy, the distillation loss of the paper (eq. 9-12), and the course of its weight alpha."""
 
 from jaxtyping import Float, Int64
 from torch import Tensor
@@ -10,19 +10,29 @@ from nas.training.recipe import AlphaSchedule
 ALPHA_RANGES: dict[AlphaSchedule, tuple[float, float]] = {"paper": (0.4, 0.8), "paper-prose": (0.8, 0.4)}
 
 
+def cross_entropy(
+    logits: Float[Tensor, "batch classes"], labels: Tensor, weights: Float[Tensor, " classes"] | None
+) -> Float[Tensor, ""]:
+    """Mean over the batch, not over the weights: so the parts of a batch add up to the whole. Labels may be soft."""
+    if weights is None:
+        return functional.cross_entropy(logits, labels)
+    return functional.cross_entropy(logits, labels, weight=weights.to(logits.device), reduction="none").mean()
+
+
 def distillation_loss(
     student_logits: Float[Tensor, "batch classes"],
     teacher_logits: Float[Tensor, "batch classes"],
     labels: Int64[Tensor, " batch"],
     temperature: float,
     alpha: float,
+    class_weights: Float[Tensor, " classes"] | None = None,
 ) -> Float[Tensor, ""]:
     """alpha * CE + (1 - alpha) * T^2 * KL(teacher || student), mean over the batch (eq. 9-12)."""
     student = functional.log_softmax(student_logits / temperature, dim=1)  # eq. 9
     teacher = functional.log_softmax(teacher_logits / temperature, dim=1)
     divergence = functional.kl_div(student, teacher, reduction="batchmean", log_target=True)
     soft = divergence * temperature**2  # gradients of softened logits shrink by T^2, eq. 10
-    hard = functional.cross_entropy(student_logits, labels)  # eq. 11
+    hard = cross_entropy(student_logits, labels, class_weights)  # eq. 11
     return alpha * hard + (1 - alpha) * soft  # eq. 12
 
 

@@ -23,8 +23,8 @@ def predict_logits(network: nn.Module, images: Images, dataset: Dataset, task: T
     with torch.inference_mode():
         for start in range(0, len(images), BATCH_SIZE):
             part = images[start : start + BATCH_SIZE]
-            inputs = prepare_images(part, task.height, task.width, dataset.mean, dataset.std)
-            answers.append(network(inputs.to(device)).cpu())
+            inputs = prepare_images(part, task.height, task.width, dataset.mean, dataset.std, device)
+            answers.append(network(inputs).cpu())
     network.train(was_training)
     return torch.cat(answers).clone()
 

@@ -14,9 +14,10 @@ class Recipe(BaseModel):
 
     Schedules: `paper-mini` = warm-up, then `learning_rate`, a tenth of it from two thirds of the epochs on;
     `warmup-cosine` = warm-up, then a cosine to 0; `cosine` = the same without warm-up. Augmentations: `shift` moves an
-    image by up to a sixteenth of its side, `affine` also turns (10 degrees) and zooms (a tenth) it, `autoaugment` is
-    the CIFAR-10 policy (Cubuk et al. 2019).
-    `mixup_alpha` 0 turns MixUp off.
+    image by up to a sixteenth of its side, `affine` also turns (10 degrees) and zooms (a tenth) it, `autoaugment`
+    (Cubuk et al. 2019) follows the CIFAR-10 policy on the CIFARs and the ImageNet policy elsewhere.
+    `mixup_alpha` 0 turns MixUp off. `class_weights` weighs the cross-entropy of labels inversely to their classes'
+    frequency. A phase that has taken `max_seconds` (0 = no limit) ends as failed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,6 +32,8 @@ class Recipe(BaseModel):
     weight_decay: float = Field(default=1e-4, ge=0, allow_inf_nan=False)
     augmentation: Augmentation = "none"
     mixup_alpha: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    class_weights: bool = False
+    max_seconds: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _check_warmup(self) -> "Recipe":
@@ -57,13 +60,15 @@ class DistillRecipe(Recipe):
 
 
 class TeacherSettings(Recipe):
-    """The teacher: where it comes from, its size and its training. `train` = a small ViT trained in the run.
+    """The teacher: where it comes from, its size and its training.
 
-    The images reach it at `image_size` x `image_size` pixels, which `patch_size` must divide; `num_heads` must divide
+    `source` is `train` (a small ViT trained in the run), a folder, or `hf:ORG/NAME` (both: a classifier of timm or
+    transformers in safetensors, see `teacher_folder`); the other fields are those of the one that is trained. The
+    images reach it at `image_size` x `image_size` pixels, which `patch_size` must divide; `num_heads` must divide
     `embed_dim`.
     """
 
-    source: Literal["train"] = "train"
+    source: str = Field(default="train", min_length=1)
     image_size: int = Field(ge=1)
     patch_size: int = Field(ge=1)
     embed_dim: int = Field(ge=1)
@@ -80,9 +85,11 @@ class TeacherSettings(Recipe):
 
 
 class TrainingSettings(BaseModel):
-    """Every phase of a run, and its teacher."""
+    """Every phase of a run, and its teacher. `device` auto is CUDA's first where there is one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
 
     mini: Recipe
     full: Recipe

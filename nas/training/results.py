@@ -8,7 +8,8 @@ class EpochResult:
     """One finished epoch, counted from 1 of `epochs`.
 
     `loss` is the mean training loss, `learning_rate` that of the epoch's first step, `validation_accuracy` a fraction
-    after the epoch, `seconds` wall time of the epoch with its validation.
+    after the epoch, `seconds` wall time of the epoch with its validation. With `parts` above 1 memory did not hold a
+    whole batch: gradients were summed over so many parts of it (batch norm then sees a part at a time).
     """
 
     epoch: int
@@ -17,6 +18,7 @@ class EpochResult:
     learning_rate: float
     validation_accuracy: float
     seconds: float
+    parts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,12 @@ class TrainingResult:
     """A phase's outcome. `validation_accuracy` is a fraction, of the weights after the last epoch.
 
     No epoch is picked by its validation accuracy: the best of many noisy figures flatters the network. `seconds` is
-    the sum over the curve, interrupted parts included. After a loss that was no number, `diverged` is true, the curve
-    ends with the last whole epoch and the accuracy is 0.
+    the sum over the curve, interrupted parts included. `failure` says why the phase ended without usable weights (a
+    loss that is no number, no memory, no time), else it is empty; then the curve ends with the last whole epoch and the
+    accuracy is 0.
     """
 
     curve: tuple[EpochResult, ...]
     validation_accuracy: float
     seconds: float
-    diverged: bool
+    failure: str = ""

@@ -1,28 +1,31 @@
-"""The teacher of the distillation: a small vision transformer trained in the run, of which only the logits stay."""
+"""The teacher of the distillation, of which only the logits stay: trained in the run, or from a folder or the hub."""
 
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from nas.architecture import Task
-from nas.datasets.images import Dataset
+from nas.datasets.images import Dataset, Split
 from nas.errors import SettingError
 from nas.training.checkpoint import digest
 from nas.training.loop import train
-from nas.training.prediction import predict_logits
+from nas.training.prediction import evaluate_accuracy, predict_logits
 from nas.training.recipe import TeacherSettings
 from nas.training.results import EpochResult
+from nas.training.teacher_folder import TeacherCard, find_teacher, load_teacher
 from nas.training.torchvision_import import import_torchvision
 from nas.training.weights import write_tensors
 
 LOGITS_FILE = "logits.safetensors"
+CHUNK_IMAGES = 1024  # whose logits are written at a time: so much is lost when the process is killed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,36 +40,106 @@ class Teaching:
     cached: bool
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """A network that answers, the data set as it takes it, and its input."""
+
+    network: nn.Module
+    dataset: Dataset
+    task: Task
+
+
 def teach(
     dataset: Dataset,
     settings: TeacherSettings,
     *,
     seed: int,
     folder: Path,
+    cache: Path | None = None,
     on_epoch: Callable[[EpochResult], None],
     device: str = "cpu",
 ) -> Teaching:
-    """The teacher's logits on the training images, from `folder` when it holds them, else trained and left there.
+    """The teacher's logits on the training images, read where they are on disk, else computed and left there.
 
-    They belong to one data set (its fingerprint), one setting and one seed; anything else, or a damaged file, is
-    computed anew. An interrupted training goes on after its last epoch. Raises SettingError when it diverges.
+    A teacher that is trained here leaves everything in `folder`; the logits of one from outside lie in `cache`
+    (default: `folder`), where other runs find them. They belong to one data set (its fingerprint) and one teacher (its
+    files, or settings and seed); anything else, or a damaged file, is computed anew. An interrupted training goes on
+    after its last epoch, interrupted answering after its last chunk. Raises SettingError for a teacher that cannot be
+    had or whose training fails.
     """
-    key = _cache_key(dataset, settings, seed)
-    found = _load_logits(folder / LOGITS_FILE, key)
-    if found is not None:
-        return found
-    task = Task(settings.image_size, settings.image_size, dataset.train.images.shape[3], dataset.num_classes)
+    card = None if settings.source == "train" else find_teacher(settings.source, dataset.num_classes)
+    key = _cache_key(dataset, settings, seed) if card is None else _card_key(dataset, card)
+    path = folder / LOGITS_FILE if card is None else (cache or folder) / f"{key[:32]}.safetensors"
+    stored = _load_logits(path, key)
+    if stored is not None and len(stored.logits) == len(dataset.train):
+        return stored
+    if card is None:
+        asked = _train_here(dataset, settings, seed, folder, on_epoch, device)
+    else:
+        asked = ask_outsider(card, load_teacher(card), dataset)
+    asked.network.to(device)
+    return _answer(asked, path, key, stored)
+
+
+def _answer(asked: _Asked, path: Path, key: str, stored: Teaching | None) -> Teaching:
+    """All logits, those in `stored` taken over; written to `path` chunk by chunk."""
+    images = asked.dataset.train.images
+    if stored is None:
+        accuracy = evaluate_accuracy(asked.network, asked.dataset.validation, asked.dataset, asked.task)
+        stored = Teaching(torch.empty(0, asked.dataset.num_classes), accuracy, cached=False)
+    logits = stored.logits
+    while len(logits) < len(images):
+        part = images[len(logits) : len(logits) + CHUNK_IMAGES]
+        logits = torch.cat([logits, predict_logits(asked.network, part, asked.dataset, asked.task)])
+        state = {
+            "key": key,
+            "validation_accuracy": stored.validation_accuracy,
+            "sha256": digest({"logits": logits}),
+        }
+        write_tensors({"logits": logits}, path, {"state": json.dumps(state)})
+    return Teaching(logits, stored.validation_accuracy, cached=False)
+
+
+def _train_here(
+    dataset: Dataset,
+    settings: TeacherSettings,
+    seed: int,
+    folder: Path,
+    on_epoch: Callable[[EpochResult], None],
+    device: str,
+) -> _Asked:
+    size = settings.image_size
+    task = Task(size, size, dataset.train.images.shape[3], dataset.num_classes)
     network = build_teacher(settings, task, seed=seed)
     result = train(
         network, dataset, task, settings, phase="teacher", seed=seed, folder=folder, on_epoch=on_epoch, device=device
     )
-    if result.diverged:
-        rule = "the teacher's loss must stay finite"
-        raise SettingError(f"{rule}; learning_rate {settings.learning_rate} is too high; lower training.teacher's")
-    logits = predict_logits(network, dataset.train.images, dataset, task)
-    state = {"key": key, "validation_accuracy": result.validation_accuracy, "sha256": digest({"logits": logits})}
-    write_tensors({"logits": logits}, folder / LOGITS_FILE, {"state": json.dumps(state)})
-    return Teaching(logits, result.validation_accuracy, cached=False)
+    if result.failure:
+        rule = "the teacher's training must come to its end"
+        remedy = f"lower training.teacher's learning_rate ({settings.learning_rate:g}) or raise its max_seconds"
+        raise SettingError(f"{rule}; {result.failure}; {remedy}")
+    return _Asked(network, dataset, task)
+
+
+def ask_outsider(card: TeacherCard, network: nn.Module, dataset: Dataset) -> _Asked:
+    """The data set at the teacher's input size, with its channels and normalization.
+
+    Raises SettingError for images with colours and a teacher without.
+    """
+    channels = dataset.train.images.shape[3]
+    if channels > card.channels:
+        rule = f"the teacher must take images of {channels} channels"
+        raise SettingError(f"{rule}; {card.folder} takes {card.channels}; choose another teacher")
+    task = Task(card.image_size, card.image_size, card.channels, dataset.num_classes)
+    seen = replace(dataset, mean=card.mean, std=card.std)
+    if channels < card.channels:  # grey as three equal colours
+        train, validation = (_repeat_channels(split, card.channels) for split in (dataset.train, dataset.validation))
+        seen = replace(seen, train=train, validation=validation)
+    return _Asked(network, seen, task)
+
+
+def _repeat_channels(split: Split, channels: int) -> Split:
+    return Split(np.repeat(split.images, channels, axis=3), split.labels)
 
 
 def build_teacher(settings: TeacherSettings, task: Task, *, seed: int) -> nn.Module:
@@ -77,23 +150,33 @@ def build_teacher(settings: TeacherSettings, task: Task, *, seed: int) -> nn.Mod
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network: nn.Module = VisionTransformer(
-            img_size=settings.image_size,
-            patch_size=settings.patch_size,
-            in_chans=task.channels,
-            num_classes=task.num_classes,
-            embed_dim=settings.embed_dim,
-            depth=settings.depth,
-            num_heads=settings.num_heads,
+            **shape_arguments(settings), in_chans=task.channels, num_classes=task.num_classes
         )
     return network
 
 
+def shape_arguments(settings: TeacherSettings) -> dict[str, int]:
+    """The size of the teacher that is trained here, in timm's words."""
+    return {
+        "img_size": settings.image_size,
+        "patch_size": settings.patch_size,
+        "embed_dim": settings.embed_dim,
+        "depth": settings.depth,
+        "num_heads": settings.num_heads,
+    }
+
+
 def _cache_key(dataset: Dataset, settings: TeacherSettings, seed: int) -> str:
-    facts = {"data": dataset.fingerprint, "settings": settings.model_dump(), "seed": seed}
+    facts = {"data": dataset.fingerprint, "settings": settings.model_dump(exclude={"max_seconds"}), "seed": seed}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
+def _card_key(dataset: Dataset, card: TeacherCard) -> str:
+    return hashlib.sha256(f"{dataset.fingerprint} {card.identity()}".encode()).hexdigest()
+
+
 def _load_logits(path: Path, key: str) -> Teaching | None:
+    """The logits so far, perhaps not yet those of all images."""
     if not path.is_file():
         return None
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from command_line import FAST, kilosmith, start_kilosmith
 from search_examples import make_stages
 
@@ -86,9 +88,9 @@ def test_the_records_can_be_read_afterwards(finished: tuple[Path, dict[str, Any]
     assert trials == read_lines(folder / "runs" / "one" / "trials.jsonl")
     assert "c001" in kilosmith("trials", "runs/one", cwd=folder).stdout
     replayed = kilosmith("replay", "one", cwd=folder).stdout
-    assert [line.strip() for line in stderr.splitlines() if "screened" in line] == [
-        line.strip() for line in replayed.splitlines() if "screened" in line
-    ]
+    screened = re.findall(r"screened  (c\d+ \w+)", stderr)
+    assert len(screened) == len(trials)
+    assert re.findall(r"screened  (c\d+ \w+)", replayed) == screened
 
 
 def test_resuming_a_finished_run_changes_nothing(finished: tuple[Path, dict[str, Any], str]) -> None:
@@ -221,8 +223,55 @@ def test_the_embedded_language_model_designs_a_network_that_is_delivered(tmp_pat
     assert {trial["state"] for trial in trials} == {"trained"}  # grammar and masks leave no room for anything else
     trace = read_lines(tmp_path / "runs" / "one" / "trace.jsonl")
     answers = [record for record in trace if record["kind"] == "llm_answered"]
-    assert len(answers) == len(trials)
+    *designs, explanation = answers
+    assert len(designs) == len(trials)
+    assert [call["name"] for call in explanation["data"]["tool_calls"]] == ["select_claims"]
+    (candidate,) = document["winners"]
+    told = (tmp_path / "runs" / "one" / "delivery" / candidate / "EXPLANATION.md").read_text()
+    assert "smollm2 chose and ordered" in told
     assert all(record["data"]["usage"]["output_tokens"] > 0 for record in answers)
     assert document["llm"]["answers"] == len(answers)
     assert document["llm"]["output_tokens"] > 0
     assert document["deliveries"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "fault"),
+    [
+        ("training.teacher.source=/nowhere", "a teacher must have model.safetensors; /nowhere has none"),
+        ("training.device=cuda", "training.device cuda must be there"),
+        ("data.spec=folder:/nowhere", "/nowhere is none"),
+    ],
+)
+def test_what_training_lacks_is_told_in_a_line_before_a_run_begins(tmp_path: Path, setting: str, fault: str) -> None:
+    if "cuda" in setting and torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    result = kilosmith("run", "--llm", "random", "--set", setting, cwd=tmp_path)
+    assert result.returncode == 2
+    assert fault in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_teacher_is_trained_once_and_taken_by_a_run_on_anyones_images(tmp_path: Path) -> None:
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    for index, (image, label) in enumerate(zip(digits.images[:400], digits.target[:400], strict=True)):
+        path = tmp_path / "images" / f"digit {label}" / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((image * 15).astype("uint8")).save(path)
+    data = ("--data", "folder:images", *FAST)
+    made = kilosmith("teacher", "--out", "made", "--json", *data, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    ran = kilosmith(
+        *("run", "--llm", "mutate", "--name", "one", "--json", *data),
+        *("--set", "training.teacher.source=made", "--set", "data.validation_fraction=0.2"),
+        cwd=tmp_path,
+    )
+    assert ran.returncode == 0, ran.stderr
+    (delivery,) = json.loads(ran.stdout)["deliveries"].values()
+    assert delivery["metrics"]["num_test_images"] == 80
+    assert delivery["distill"]["teacher_accuracy"] == pytest.approx(json.loads(made.stdout)["validation_accuracy"])

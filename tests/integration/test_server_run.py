@@ -112,7 +112,17 @@ class FreeDesigner:
     def __call__(self, request: Request) -> Behaviour:
         if question := is_check(request):
             return calls((question.tool, question.arguments))
-        return self.turns.pop(0)
+        return self.turns.pop(0) if self.turns else explain(request)
+
+
+def explain(request: Request) -> Behaviour:
+    """Why c003: one claim that holds, one that does not."""
+    assert [tool["function"]["name"] for tool in request["tools"]] == ["state_claims"]
+    claims = [
+        {"subject": "c003 stage 1", "field": "kernel_size", "value": 5, "reason": "a larger view of the image"},
+        {"subject": "c003", "field": "macs", "value": 123, "reason": "it is small"},
+    ]
+    return calls(("state_claims", {"claims": claims}))
 
 
 def test_a_capable_model_chooses_its_tools_and_none_of_its_mistakes_ends_the_run(tmp_path: Path) -> None:
@@ -124,15 +134,21 @@ def test_a_capable_model_chooses_its_tools_and_none_of_its_mistakes_ends_the_run
     document = json.loads(ended.stdout)
     assert document["counts"] == {"invalid": 1, "untrained": 1, "trained": 1}
     assert document["winners"] == ["c003"]
-    assert document["llm"] == {**document["llm"], "answers": 12, "input_tokens": 1200, "output_tokens": 240}
-    assert all(request["tool_choice"] == "auto" and len(request["tools"]) == 7 for request in asked)
+    assert document["llm"] == {**document["llm"], "answers": 13, "input_tokens": 1300, "output_tokens": 260}
+    assert all(request["tool_choice"] == "auto" and len(request["tools"]) == 7 for request in asked[:-1])
+    assert asked[-1]["tool_choice"] == "required"
+    told = (tmp_path / "runs" / "one" / "delivery" / "c003" / "EXPLANATION.md").read_text()
+    assert "openai:test made 2 claims" in told
+    assert "1 hold, 1 were corrected" in told
+    assert "a larger view of the image" in told
+    assert "it is small" not in told
     for words in ("drive     autonomous: 4 of 4", "I would rather not", "there is no tool rm", "unreadable call",
                   "c001 invalid: stage 1: kernel_size must be", "c002 legal", "c003 legal"):  # fmt: skip
         assert words in ended.stderr, ended.stderr
     lines = (tmp_path / "runs" / "one" / "trace.jsonl").read_text().splitlines()
     trace = [json.loads(line) for line in lines]
     kinds = [record["kind"] for record in trace]
-    assert kinds.count("llm_requested") == kinds.count("llm_answered") == 12
+    assert kinds.count("llm_requested") == kinds.count("llm_answered") == 13
     told = [m["content"] for r in trace if r["kind"] == "llm_requested" for m in r["data"]["messages"]]
     for words in (
         "held no tool call",
@@ -145,11 +161,17 @@ def test_a_capable_model_chooses_its_tools_and_none_of_its_mistakes_ends_the_run
 
 def test_a_model_that_fails_the_check_is_guided(tmp_path: Path) -> None:
     def answer_text_to_the_check(request: Request) -> Behaviour:
-        return text("c007 needs many.") if is_check(request) else design(request)
+        if is_check(request):
+            return text("c007 needs many.")
+        if request["tools"][0]["function"]["name"] == "select_claims":
+            return calls(("select_claims", {"claims": [{"claim": "k2"}, {"claim": "k1"}]}))
+        return design(request)
 
     with OpenAIServer(answer_text_to_the_check) as server:
         arguments = ("run", "--llm", "openai:test", "--llm-url", server.url, "--name", "one", "--json")
         ended = kilosmith(*arguments, *FAST, "--set", "design.max_trials=1", cwd=tmp_path)
         assert ended.returncode == 0, ended.stderr
         assert "guided: 0 of 4 check questions" in ended.stderr
-        assert [request["tool_choice"] for request in server.requests] == ["auto", "required"]
+        assert [request["tool_choice"] for request in server.requests] == ["auto", "required", "required"]
+    told = (tmp_path / "runs" / "one" / "delivery" / "c001" / "EXPLANATION.md").read_text()
+    assert "openai:test chose and ordered 2 of" in told

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.datasets import Dataset, cifar100, describe_dataset, fashion_mnist, load_dataset
+from nas.datasets import Dataset, cifar10, cifar100, describe_dataset, fashion_mnist, load_dataset
 from nas.datasets.images import Source, Split, assemble_dataset, draw_stratified
 from nas.errors import SettingError
 
@@ -175,6 +175,29 @@ def test_short_list_of_cifar_class_names_is_refused(tmp_path: Path) -> None:
     (tmp_path / "fine_label_names.txt").write_text("apple\n")
     with pytest.raises(SettingError, match="must name 100 classes; got 1"):
         cifar100.read_cifar100(tmp_path)
+
+
+@pytest.mark.parametrize("nested", ["", "cifar-10-batches-bin"])
+def test_cifar10_files_become_images_and_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nested: str) -> None:
+    monkeypatch.setattr(cifar10, "IMAGES_PER_FILE", 20)
+    folder = tmp_path / nested
+    folder.mkdir(exist_ok=True)
+    for place, name in enumerate([*cifar10.TRAIN_FILES, "test_batch.bin"]):
+        records = np.zeros((20, 3073), np.uint8)
+        records[:, 0] = np.arange(20) % 10
+        records[:, 1:1025] = place
+        records[:, 2049:] = 9
+        records.tofile(folder / name)
+    source = cifar10.read_cifar10(tmp_path)
+    assert source.train.images.shape == (100, 32, 32, 3)
+    assert source.train.images[99, 5, 5].tolist() == [4, 0, 9]
+    assert source.train.labels[:12].tolist() == [*range(10), 0, 1]
+    assert source.test.images[0, 0, 0].tolist() == [5, 0, 9]
+    (folder / "batches.meta.txt").write_text("\n".join(f"name{label}" for label in range(10)) + "\n")
+    assert cifar10.read_cifar10(tmp_path).class_names[9] == "name9"
+    (folder / "test_batch.bin").unlink()
+    with pytest.raises(SettingError, match=r"CIFAR-10 needs .*cifar10:DIR"):
+        cifar10.read_cifar10(tmp_path)
 
 
 def test_missing_cifar_folder_names_the_remedy(tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from nas.architecture import Architecture, Stage, Task
 from nas.datasets import Dataset, Split, load_dataset
 from nas.network import Network, build_network
 from nas.training import DistillRecipe, EpochResult, Recipe, TrainingResult
-from nas.training.batches import JITTERS, TrainingImages, jitter_images
+from nas.training.batches import JITTERS, TrainingImages, jitter_images, mix_images
 from nas.training.checkpoint import CURRENT, PREVIOUS
+from nas.training.epochs import weigh_classes
 from nas.training.loop import train
 from nas.training.prediction import evaluate_accuracy, predict_logits
 
@@ -26,6 +27,9 @@ ARCHITECTURE = Architecture(
     (STAGE, replace(STAGE, block="MBConv", expansion=3, stride=2, out_channels=24, num_blocks=2))
 )
 PLAIN = Recipe(epochs=3, learning_rate=0.1, schedule="warmup-cosine", warmup_epochs=1, batch_size=32)
+
+
+NO_NUMBER = "the loss was no longer a number"
 
 
 class StoppedError(Exception):
@@ -77,10 +81,10 @@ def assert_same_weights(one: nn.Module, two: nn.Module) -> None:
         assert torch.equal(first, second), name
 
 
-def test_network_learns_64_images_by_heart(digits: Dataset) -> None:
-    few = digits.train.take(np.arange(64))
+def test_network_learns_100_images_by_heart(digits: Dataset) -> None:
+    few = digits.train.take(np.arange(100))
     network = make_network()
-    recipe = Recipe(epochs=25, learning_rate=0.1, schedule="cosine", batch_size=16)
+    recipe = Recipe(epochs=25, learning_rate=0.1, schedule="cosine", batch_size=20)
     run(network, replace(digits, train=few), recipe)
     assert evaluate_accuracy(network, few, digits, TASK) > 0.95
 
@@ -165,7 +169,7 @@ def test_explosion_ends_the_phase_as_diverged(digits: Dataset) -> None:
     with torch.no_grad():
         network.classifier.weight.fill_(float("inf"))
     result = run(network, digits, PLAIN)
-    assert result == TrainingResult(curve=(), validation_accuracy=0.0, seconds=0, diverged=True)
+    assert result == TrainingResult(curve=(), validation_accuracy=0.0, seconds=0, failure=NO_NUMBER)
 
 
 def test_outcome_is_that_of_the_last_epoch_not_of_the_best(digits: Dataset) -> None:
@@ -190,17 +194,39 @@ class Recorder(nn.Module):
         return self.linear(images.mean((1, 2, 3))[:, None])
 
 
-@pytest.mark.parametrize("augmentation", ["none", "shift"])
-def test_validation_and_test_images_never_reach_a_training_batch(augmentation: str) -> None:
-    def paint(value: int) -> Split:
-        return Split(np.full((40, 8, 8, 1), value, np.uint8), np.arange(40, dtype=np.int64) % 10)
+def paint(value: int) -> Split:
+    return Split(np.full((40, 8, 8, 1), value, np.uint8), np.arange(40, dtype=np.int64) % 10)
 
+
+FEW = {"epochs": 2, "learning_rate": 0.1, "schedule": "cosine", "batch_size": 16}
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe.model_validate(FEW),
+        Recipe.model_validate(FEW | {"augmentation": "shift"}),
+        Recipe.model_validate(FEW | {"augmentation": "affine", "mixup_alpha": 0.2}),
+        DistillRecipe.model_validate(FEW),
+    ],
+    ids=["mini", "shift", "mixed", "distill"],
+)
+def test_validation_and_test_images_never_reach_a_training_batch(recipe: Recipe) -> None:
     names = tuple("0123456789")
     dataset = Dataset("painted", paint(50), paint(100), paint(200), names, (0.0,), (1.0,), "fingerprint")
     network = Recorder()
-    run(network, dataset, PLAIN.model_copy(update={"augmentation": augmentation}))
+    run(network, dataset, recipe, teacher=torch.zeros(40, 10) if isinstance(recipe, DistillRecipe) else None)
     assert max(network.seen[True]) <= 50 / 255 + 1e-6
     assert sorted(network.seen[False]) == pytest.approx([100 / 255])  # validation alone: the test split stays untouched
+
+
+def test_every_training_image_is_seen_once_an_epoch_with_its_own_label(digits: Dataset) -> None:
+    order = torch.randperm(len(digits.train))
+    for augmentation in ("none", "autoaugment"):
+        images = TrainingImages(digits, TASK, augmentation, "cpu")
+        batches = list(images.batches(order, 24))
+        assert torch.equal(torch.cat([indices for indices, _ in batches]), order)
+        assert [len(images) for _, images in batches] == [24] * 5 + [8]
 
 
 def test_teacher_and_distill_recipe_come_together_or_not_at_all(digits: Dataset) -> None:
@@ -225,9 +251,9 @@ def test_batches_equal_the_prepared_images_when_nothing_is_augmented(
     digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     indices = torch.tensor([5, 0, 99])
-    kept = TrainingImages(digits, TASK, "none", "cpu").batch(indices)
+    ((_, kept),) = TrainingImages(digits, TASK, "none", "cpu").batches(indices, 3)
     monkeypatch.setattr(batches_module, "CACHE_BYTES", 0)
-    anew = TrainingImages(digits, TASK, "none", "cpu").batch(indices)
+    ((_, anew),) = TrainingImages(digits, TASK, "none", "cpu").batches(indices, 3)
     expected = batches_module.normalize_pixels(
         batches_module.resize_pixels(
             torch.from_numpy(digits.train.images[indices].transpose(0, 3, 1, 2)).float(), 16, 16
@@ -254,3 +280,100 @@ def test_prediction_leaves_the_network_in_its_mode(digits: Dataset) -> None:
     logits = predict_logits(network, digits.test.images, digits, TASK)
     assert logits.shape == (359, 10)
     assert network.training
+
+
+class NarrowMemory(nn.Module):
+    """A network in a memory that holds so many images at a time, as torch reports it on a GPU."""
+
+    def __init__(self, most: int, error: Exception) -> None:
+        super().__init__()
+        self.network, self.most, self.error = make_network(), most, error
+        self.sizes: list[int] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.training:
+            self.sizes.append(len(images))
+            if len(images) > self.most:
+                raise self.error
+        return self.network(images)
+
+
+MEMORY_ERRORS = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory: you tried to ..."),
+    MemoryError(),
+]
+
+
+@pytest.mark.parametrize("error", MEMORY_ERRORS, ids=["gpu", "cpu", "python"])
+def test_batch_that_does_not_fit_is_halved_until_it_does_and_said_so(
+    error: Exception, digits: Dataset, tmp_path: Path
+) -> None:
+    narrow = NarrowMemory(8, error)
+    result = run(narrow, digits, PLAIN, tmp_path)
+    assert narrow.sizes[:6] == [32, 16, 8, 8, 8, 8]
+    assert not result.failure
+    assert [epoch.parts for epoch in result.curve] == [4, 4, 4]
+    again = NarrowMemory(8, error)
+    again.load_state_dict(NarrowMemory(8, error).state_dict())
+    run_until_folder = tmp_path / "broken"
+    run_until(1, NarrowMemory(8, error), digits, PLAIN, run_until_folder)
+    run(again, digits, PLAIN, run_until_folder)
+    assert set(again.sizes) == {8}  # a resumed phase knows what its memory holds
+    assert_same_weights(again, narrow)
+
+
+def test_memory_that_holds_no_two_images_fails_the_phase_not_the_process(digits: Dataset) -> None:
+    result = run(NarrowMemory(1, MEMORY_ERRORS[0]), digits, PLAIN)
+    assert result.failure == "memory did not hold 2 images at a time"
+    assert (result.curve, result.validation_accuracy) == ((), 0.0)
+
+
+def test_other_errors_of_a_network_are_no_outcome(digits: Dataset) -> None:
+    with pytest.raises(RuntimeError, match="a bug"):
+        run(NarrowMemory(1, RuntimeError("a bug")), digits, PLAIN)
+
+
+def test_parts_of_a_batch_add_up_to_its_gradients(digits: Dataset) -> None:
+    torch.manual_seed(0)
+    teacher = torch.randn(128, 10)
+    recipe = DistillRecipe(epochs=1, learning_rate=0.1, schedule="cosine", batch_size=128, class_weights=True)
+    found = []
+    for most in (128, 32):
+        linear = NarrowMemory(most, MemoryError())
+        linear.network = nn.Sequential(nn.Flatten(), nn.Linear(256, 10))  # no batch norm, which sees parts
+        with torch.no_grad():
+            linear.network[1].weight.fill_(0.01)
+            linear.network[1].bias.zero_()
+        run(linear, digits, recipe, teacher=teacher)
+        found.append(linear.network[1].weight.detach().clone())
+    assert torch.allclose(found[0], found[1], atol=1e-5)
+
+
+def test_phase_that_outlasts_its_limit_fails_with_the_limit(digits: Dataset, tmp_path: Path) -> None:
+    recipe = PLAIN.model_copy(update={"epochs": 1000, "max_seconds": 0.5})
+    result = run(make_network(), digits, recipe, tmp_path)
+    assert result.failure.startswith("it took longer than max_seconds (0.5) in epoch ")
+    assert result.curve
+    again = run(make_network(), digits, recipe.model_copy(update={"max_seconds": 0.01}), tmp_path)
+    assert again.curve == result.curve  # what earlier sittings took counts
+
+
+def test_class_weights_make_rare_classes_count_as_much_as_common_ones() -> None:
+    labels = torch.tensor([0] * 90 + [2] * 10)
+    weights = weigh_classes(labels, 3)
+    assert weights.tolist() == pytest.approx([100 / 180, 50, 5])
+    assert weights[labels].mean().item() == pytest.approx(1)
+
+
+def test_every_image_is_mixed_with_another_by_a_share_of_its_own() -> None:
+    torch.manual_seed(0)
+    images = torch.arange(64.0)[:, None, None, None].expand(64, 1, 2, 2) + 0.0
+    labels = torch.arange(64)
+    mixed, soft = mix_images(images, labels, 1.0, 64)
+    assert soft.sum(1).tolist() == pytest.approx([1.0] * 64)
+    assert torch.allclose(mixed[:, 0, 0, 0], soft @ torch.arange(64.0), atol=1e-4)  # images mix as their labels do
+    shares = soft.diagonal()
+    assert len(shares.unique()) > 32
+    assert shares.min() < 0.2
+    assert shares.max() > 0.8

@@ -88,6 +88,6 @@ def test_torn_or_foreign_cache_is_computed_anew(change: str, digits: Dataset, tm
 
 def test_teacher_that_diverges_is_refused(digits: Dataset, tmp_path: Path) -> None:
     wild = TINY.model_copy(update={"optimizer": "sgd", "learning_rate": 1e30})
-    with pytest.raises(SettingError, match=r"loss must stay finite; learning_rate 1e.30 is too high"):
+    with pytest.raises(SettingError, match=r"the loss was no longer a number; lower .*learning_rate \(1e.30\)"):
         teach(digits, wild, seed=0, folder=tmp_path, on_epoch=lambda _: None)
     assert not (tmp_path / LOGITS_FILE).exists()

@@ -1,0 +1,52 @@
+"""How questions and answers about a run are shown, and how a person is asked before anything is trained."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.text import Text
+
+from nas.plain_text import plain, plain_lines
+
+if TYPE_CHECKING:
+    from graphs.inquiry.state import Turn
+
+_NAMES = {"macs": "MACs", "peak_sram": "peak SRAM", "flash": "flash"}
+
+
+def print_turn(console: Console, turn: Turn) -> None:
+    """The answer as plain text: no markup or escape in it means anything; then where it comes from."""
+    console.print(Text(plain_lines(turn["answer"])))
+    if turn["note"]:
+        console.print(Text(f"({plain(turn['note'])})", style="dim"))
+    if turn["calls"]:
+        console.print(Text(f"[{', '.join(_spell_call(call) for call in turn['calls'])}]", style="dim"))
+
+
+def _spell_call(call: Mapping[str, Any]) -> str:
+    args = ", ".join(plain(_spell_argument(value)) for value in call["args"].values())
+    return f"{plain(call['tool'])}({args})"[:200]
+
+
+def _spell_argument(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(f"stage {e['stage']} {e['field']}={e['value']}" for e in value if isinstance(e, dict))
+    return str(value)
+
+
+def spell_request(asked: Mapping[str, Any]) -> str:
+    """What a training that waits for a confirmation would do."""
+    seconds = asked["seconds"]
+    about = f", about {seconds:,.0f} s" if seconds is not None else ""
+    broken = ", ".join(_NAMES.get(name, name) for name in asked["breaks"])
+    warning = f"; it breaks the limit of {broken}" if broken else ""
+    return f"Train {asked['candidate']} with {asked['edits']} for {asked['epochs']} epochs{about}{warning}?"
+
+
+def ask_person(asked: Mapping[str, Any]) -> bool:
+    """Whether the person at the terminal confirms; anything but yes declines."""
+    print(f"{plain(spell_request(asked))} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -1,0 +1,85 @@
+"""What a question is about, learned from example questions (questions.toml); no language model, no figures.
+
+A linear classifier over words and pieces of words: pieces bridge typos and inflections, and what was learned can be
+read and mended as text.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib import resources
+from typing import Any
+
+_CANDIDATE = re.compile(r"\b[cw]\s?-?0*\d{1,5}\b|\bcandidate\s+(?:number\s+)?\d+\b", re.I)
+_STAGE = re.compile(r"\bstages?\s*#?\s*\d+(?:\s*(?:,|and|&|\+|to|-)\s*\d+)*", re.I)
+_NUMBER = re.compile(r"\d[\d.,]*")
+_REGULARIZATION = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Example questions of a kind; `declines` is the reason why questions of that kind have no answer."""
+
+    name: str
+    questions: tuple[str, ...]
+    declines: str = ""
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Every topic with its examples."""
+
+    by_name: Mapping[str, Topic]
+
+    def rank(self, question: str, *, has_wish: bool) -> list[tuple[Topic, float]]:
+        """The topics with their probabilities, the likeliest first. `has_wish`: it names a change of a field."""
+        probabilities = self._classifier.predict_proba([normalize(question, has_wish=has_wish)])[0]
+        found = zip(self._classifier.classes_, probabilities, strict=True)
+        ranked = sorted(found, key=lambda pair: -pair[1])
+        return [(self.by_name[name], float(probability)) for name, probability in ranked]
+
+    @cached_property
+    def _classifier(self) -> Any:
+        from sklearn.feature_extraction.text import TfidfVectorizer  # late: a second of imports
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline, make_union
+
+        from graphs.inquiry.wishes import names_a_change
+
+        words = TfidfVectorizer(tokenizer=str.split, token_pattern=None, ngram_range=(1, 3), sublinear_tf=True)
+        pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)
+        examples = [(question, topic.name) for topic in self.by_name.values() for question in topic.questions]
+        classifier = make_pipeline(
+            make_union(words, pieces),
+            LogisticRegression(C=_REGULARIZATION, class_weight="balanced", max_iter=500),
+        )
+        texts = [normalize(question, has_wish=names_a_change(question)) for question, _ in examples]
+        return classifier.fit(texts, [name for _, name in examples])
+
+
+def normalize(question: str, *, has_wish: bool) -> str:
+    """The question in lower case with placeholders for ids, stages and numbers, and marks of what it mentions."""
+    text = question.lower()
+    candidates = {match[0] for match in _CANDIDATE.finditer(text)}
+    text = _NUMBER.sub(" num ", _STAGE.sub(" stagenum ", _CANDIDATE.sub(" candid ", text)))
+    words = re.findall(r"[^\W_]+|[%?/]", text)
+    marks = ["markpair"] if len(candidates) > 1 else []
+    marks += ["markwish"] if has_wish else []
+    marks += ["markshort"] if len(words) <= 2 else []
+    return " ".join(["^", *words, *marks])
+
+
+@lru_cache(maxsize=1)
+def load_topics() -> Topics:
+    """The shipped topics."""
+    text = resources.files("graphs.inquiry").joinpath("questions.toml").read_text(encoding="utf-8")
+    return Topics(
+        {
+            name: Topic(name, tuple(entry["questions"]), entry.get("declines", ""))
+            for name, entry in tomllib.loads(text).items()
+        }
+    )

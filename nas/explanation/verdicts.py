@@ -1,0 +1,124 @@
+"""Why a candidate is what it is, how a proposal ended, and what a change of it would do: in sentences."""
+
+from __future__ import annotations
+
+from nas.explanation.claims import Claim, derive_claims, find_dominators
+from nas.explanation.effects import Effect
+from nas.explanation.facts import END_NAMES, describe_stage, tell_origin, tell_place
+from nas.plain_text import plain
+from nas.quantities import (
+    spell_accuracy,
+    spell_macs,
+    spell_points,
+)
+from nas.records import RunRecords
+from nas.space import spell_choice
+from nas.trial import Trial
+
+_TOPICS_OF_SUMMARY = ("choice", "change", "limit", "cost", "memory", "front", "training")
+
+
+def explain_briefly(records: RunRecords, candidate_id: str) -> str:
+    """Where a candidate comes from, how it ended, and the claims that say most, a line each."""
+    trial = records.find(candidate_id)
+    if trial.architecture is None:
+        return tell_verdict(records, candidate_id)
+    claims = [claim for claim in derive_claims(records, candidate_id) if claim.topic in _TOPICS_OF_SUMMARY]
+    stages = "; ".join(
+        f"stage {number}: {describe_stage(trial.architecture, number)}"
+        for number in range(1, len(trial.architecture.stages) + 1)
+    )
+    head = [f"{tell_origin(trial)} {_tell_end(records, trial)} {tell_place(trial, records.front)}".strip()]
+    return "\n".join([*head, f"It is: {stages}.", *(f"- {claim.sentence}" for claim in claims)])
+
+
+def _tell_end(records: RunRecords, trial: Trial) -> str:
+    selected = " It was selected for delivery." if trial.id in records.winners else ""
+    if trial.validation_accuracy is not None:
+        reached = spell_accuracy(trial.validation_accuracy)
+        return f"It was trained for {len(trial.curve)} epochs and reached {reached} validation accuracy.{selected}"
+    return f"It is {END_NAMES[trial.state]}: {plain(trial.reason)}"
+
+
+def tell_verdict(records: RunRecords, candidate_id: str) -> str:
+    """How a proposal ended and why, where it came from, and what its designer had been told."""
+    trial = records.find(candidate_id)
+    lines = [f"{trial.id} is {END_NAMES[trial.state]}." if trial.state == "trained" else _tell_refusal(trial)]
+    if trial.validation_accuracy is not None:
+        lines[0] = (
+            f"{trial.id} was trained and reached {spell_accuracy(trial.validation_accuracy)} validation accuracy. "
+            f"{_tell_front(records, trial)}"
+        )
+    lines.append(tell_origin(trial))
+    lines += [claim.sentence for claim in _change_of(records, trial)]
+    if feedback := records.feedback.get(trial.id):
+        told = [f"start from {feedback.parent}"] if feedback.parent else ["design a whole network"]
+        told += [f"aim at {feedback.niche}"] if feedback.niche else []
+        told += [_first_sentence(plain(rejection)) for rejection in feedback.rejections]
+        lines.append(f"Its designer had been told: {'; '.join(told)}.")
+    return "\n".join(lines)
+
+
+def _first_sentence(text: str) -> str:
+    """The text up to the end of its first sentence: cut anywhere else, a figure could lose its digits."""
+    return text.partition(". ")[0].removesuffix(".")
+
+
+def _change_of(records: RunRecords, trial: Trial) -> list[Claim]:
+    if trial.architecture is None:
+        return []
+    return [claim for claim in derive_claims(records, trial.id) if claim.topic == "change"]
+
+
+def _tell_refusal(trial: Trial) -> str:
+    return f"{trial.id} is {END_NAMES[trial.state]}: {plain(trial.reason)}"
+
+
+def _tell_front(records: RunRecords, trial: Trial) -> str:
+    if trial.id in records.is_on_front:
+        place = tell_place(trial, records.front)
+        return f"{place} It was selected for delivery." if trial.id in records.winners else place
+    dominators = find_dominators(records, trial)
+    if not dominators or trial.costs is None:
+        return "It is no part of the search's front."
+    other = dominators[0]
+    costs = other.costs or {}
+    return (
+        f"It is not on the Pareto front: {other.id} dominates it, being no worse in accuracy "
+        f"({spell_accuracy(other.validation_accuracy or 0)} against {spell_accuracy(trial.validation_accuracy or 0)}), "
+        f"MACs ({spell_macs(costs['macs'])} against {spell_macs(trial.costs['macs'])}) and parameters "
+        f"({costs['params']:,} against {trial.costs['params']:,}), and better in one."
+    )
+
+
+def tell_effect(effect: Effect, records: RunRecords) -> str:
+    """What a change would do, whether it may be, and whether the run tried it."""
+    lines = [
+        f"In {effect.candidate} stage {edit.stage} {edit.field} is {spell_choice(edit.value)} already."
+        for edit in effect.unchanged
+    ]
+    if not effect.edits:
+        return "\n".join(lines)
+    if effect.is_same_network:
+        lines.append(f"{effect.spell_edits()} changes nothing in {effect.candidate}: it is the same network.")
+        return "\n".join(lines)
+    lines.append(f"{effect.candidate} with {effect.spell_edits()}: {effect.spell_change()}.")
+    lines.append(f"Verdict: {effect.spell_verdict(with_edits=True)}{'' if effect.violations else '.'}")
+    if effect.known is not None:
+        lines.append(_tell_known(effect, records))
+    elif records.find(effect.candidate).validation_accuracy is not None:
+        lines.append("Its accuracy is not known: the run did not try this network.")
+    return "\n".join(lines)
+
+
+def _tell_known(effect: Effect, records: RunRecords) -> str:
+    if effect.known is None:
+        return ""
+    known = effect.known
+    if known.validation_accuracy is None:
+        return f"That network was tried as {known.id}: {END_NAMES[known.state]}."
+    text = f"That network was tried as {known.id}: {spell_accuracy(known.validation_accuracy)} validation accuracy"
+    own = records.find(effect.candidate).validation_accuracy
+    if own is not None:
+        text += f", {spell_points(known.validation_accuracy - own)} against {effect.candidate}"
+    return text + "."

@@ -1,0 +1,18 @@
+"""A transformers classifier as a plain network: images in, logits out."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+
+class LogitsOnly(nn.Module):
+    """Unwraps the answer of `model`."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (N, classes) of images (N, C, H, W)."""
+        logits: Tensor = self.model(images).logits
+        return logits

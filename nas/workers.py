@@ -1,0 +1,114 @@
+"""Mini-phases of several candidates at once, a process each.
+
+A worker trains in the run's folder exactly as the run itself would, with as many threads, and leaves the outcome there
+for `Phases` to read back: so results do not depend on the number of workers, nor on who finishes first.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Protocol
+
+from nas.architecture import Architecture, Task
+from nas.datasets import Dataset
+from nas.events import ignore_events
+from nas.phases import Phases
+from nas.store import RunStore
+from nas.training import TrainingSettings
+
+Candidate = tuple[str, Architecture]
+
+WATCH_SECONDS = 0.2  # how long a worker may outlive its run
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerJob:
+    """What a worker needs to train any candidate of a run; `load` brings the data set anew in each of them."""
+
+    run_folder: Path
+    task: Task
+    settings: TrainingSettings
+    seed: int
+    threads: int
+    load: Callable[[], Dataset]
+
+
+class Executor(Protocol):
+    """Trains candidates; an outcome of each lies in the run's folder when it returns."""
+
+    def train(self, candidates: Sequence[Candidate]) -> dict[str, str]:
+        """Why each candidate failed whose process died, by id; all others have been trained."""
+
+
+class WorkerPool:
+    """`num_workers` processes."""
+
+    def __init__(self, job: WorkerJob, num_workers: int) -> None:
+        self._job = job
+        self._num_workers = num_workers
+
+    def train(self, candidates: Sequence[Candidate]) -> dict[str, str]:
+        """As `Executor.train`. When a process dies, whoever was not done trains alone: so it is known who did it."""
+        left = self._train_together(list(candidates), self._num_workers)
+        return {
+            candidate[0]: "the process that trained it died, perhaps for want of memory"
+            for candidate in left
+            if self._train_together([candidate], 1)
+        }
+
+    def _train_together(self, candidates: list[Candidate], num_workers: int) -> list[Candidate]:
+        """The candidates that were not done when a process died."""
+        # a fresh interpreter each: a forked one would inherit torch's locks, held by threads that it does not have
+        pool = ProcessPoolExecutor(
+            min(num_workers, len(candidates)),
+            mp_context=get_context("spawn"),
+            initializer=_begin,
+            initargs=(self._job, os.getpid()),
+        )
+        left = list(candidates)
+        try:
+            futures: dict[Future[None], Candidate] = {pool.submit(_train, *one): one for one in candidates}
+            for future in as_completed(futures):
+                future.result()
+                left.remove(futures[future])
+        except BrokenProcessPool:
+            return left
+        finally:
+            # what is running when the run is interrupted goes on after its last epoch when the run does
+            for process in list((pool._processes or {}).values()) if left else []:
+                process.terminate()
+            pool.shutdown(wait=True, cancel_futures=True)
+        return left
+
+
+_phases: list[Phases] = []  # of this worker: built once, since loading the data takes long
+
+
+def _begin(job: WorkerJob, parent: int) -> None:
+    """Prepare a worker process: it ends with its run, whatever ends that."""
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to answer
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    torch.set_num_threads(job.threads)
+    store = RunStore(job.run_folder)
+    _phases.append(Phases(store, job.task, job.load(), job.settings, job.seed, ignore_events))
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(WATCH_SECONDS)
+    os._exit(1)  # two processes must never write one candidate's checkpoints
+
+
+def _train(candidate_id: str, architecture: Architecture) -> None:
+    _phases[0].mini(candidate_id, architecture)

@@ -1,0 +1,112 @@
+"""Candidates trained at once come out as if trained one after the other; a process that dies is their outcome."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from search_examples import TASK, make_stages
+
+from nas.architecture import Architecture, Stage
+from nas.datasets import Dataset, load_dataset
+from nas.events import Event
+from nas.local_workshop import LocalWorkshop
+from nas.store import RunStore
+from nas.training import TrainingSettings
+from nas.workers import WorkerJob, WorkerPool
+from nas.workshop import TrainedPhase
+
+load_digits = partial(load_dataset, "digits", validation_fraction=0.2, seed=0, train_limit=128)
+
+
+def die() -> Dataset:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("unreachable")
+
+
+def die_once(marker: Path) -> Dataset:
+    if not marker.exists():
+        marker.touch()
+        die()
+    return load_digits()
+
+
+def candidates() -> list[tuple[str, Architecture]]:
+    base = Architecture(tuple(Stage(**({"expansion": None} | stage)) for stage in make_stages({})))
+    first, *others = base.stages
+    made = [Architecture((replace(first, kernel_size=size), *others)) for size in (3, 5, 7)]
+    return [(f"c{number:03d}", architecture) for number, architecture in enumerate(made, start=1)]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Any:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def open_workshop(
+    root: Path, training: TrainingSettings, events: list[Event], load: Callable[[], Dataset] | None
+) -> LocalWorkshop:
+    store = RunStore.create(root, "one", {})
+    store.close()
+    pool = None if load is None else WorkerPool(WorkerJob(store.folder, TASK, training, 0, 1, load), 2)
+    return LocalWorkshop(store, TASK, load_digits(), training, 0, events.append, executor=pool)
+
+
+def train_all(workshop: LocalWorkshop) -> list[TrainedPhase]:
+    workshop.train_ahead(candidates())
+    return [workshop.mini(*candidate) for candidate in candidates()]
+
+
+def without_seconds(outcomes: list[TrainedPhase]) -> list[Any]:
+    return [
+        asdict(replace(one, seconds=0, curve=tuple({**epoch, "seconds": 0} for epoch in one.curve))) for one in outcomes
+    ]
+
+
+def test_two_workers_bring_what_one_process_brings_in_the_same_order(
+    tmp_path: Path, tiny_training: TrainingSettings
+) -> None:
+    told: list[list[Event]] = [[], []]
+    workshops = [
+        open_workshop(tmp_path / str(place), tiny_training, told[place], load)
+        for place, load in enumerate((None, load_digits))
+    ]
+    alone, together = (train_all(workshop) for workshop in workshops)
+    assert without_seconds(together) == without_seconds(alone)
+    weights = [sorted((tmp_path / str(place)).rglob("weights.safetensors")) for place in (0, 1)]
+    assert len(weights[0]) == 3
+    assert [path.read_bytes() for path in weights[1]] == [path.read_bytes() for path in weights[0]]
+    kept = [[event.data["candidate"] for event in events if not event.transient] for events in told]
+    assert kept[1] == kept[0] == ["c001", "c002", "c003"]
+
+
+@pytest.mark.slow
+def test_candidate_whose_process_dies_fails(tmp_path: Path, tiny_training: TrainingSettings) -> None:
+    one, two = candidates()[:2]
+    workshop = open_workshop(tmp_path, tiny_training, [], die)
+    workshop.train_ahead([one, two])
+    assert workshop.mini(*one).failure == "the process that trained it died, perhaps for want of memory"
+
+
+@pytest.mark.slow
+def test_process_that_dies_takes_no_other_candidate_with_it(tmp_path: Path, tiny_training: TrainingSettings) -> None:
+    outcomes = train_all(open_workshop(tmp_path, tiny_training, [], partial(die_once, tmp_path / "marker")))
+    assert [outcome.failure for outcome in outcomes] == ["", "", ""]
+
+
+def test_finished_candidates_are_not_given_to_workers(tmp_path: Path, tiny_training: TrainingSettings) -> None:
+    workshop = open_workshop(tmp_path, tiny_training, [], die)
+    for candidate in candidates()[:2]:
+        workshop.mini(*candidate)
+    workshop.train_ahead(candidates())  # one is left, and one alone needs no worker
+    assert not workshop.mini(*candidates()[2]).failure

@@ -1,0 +1,20 @@
+"""The tool that counts how proposals ended."""
+
+from __future__ import annotations
+
+from langchain_core.tools import StructuredTool
+
+from nas.explanation import overview
+from nas.records import RunRecords
+from tools.answers import Answer, answer_tool
+from tools.pareto_status import NoArguments
+
+
+def build_count_outcomes(records: RunRecords) -> StructuredTool:
+    """The tool `count_outcomes`."""
+
+    def count_outcomes() -> Answer:
+        """Count how many proposals were trained, rejected (by which limit), invalid, duplicates or failed, by id."""
+        return overview.count_outcomes(records), {"counts": dict(records.counts)}
+
+    return answer_tool(count_outcomes, NoArguments)

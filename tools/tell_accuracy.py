@@ -1,0 +1,19 @@
+"""The tool that tells how accurate a candidate is, and how sure that is."""
+
+from __future__ import annotations
+
+from langchain_core.tools import StructuredTool
+
+from nas.explanation import measurements
+from nas.records import RunRecords
+from tools.answers import Answer, CandidateArguments, answer_tool
+
+
+def build_tell_accuracy(records: RunRecords) -> StructuredTool:
+    """The tool `tell_accuracy`."""
+
+    def tell_accuracy(candidate_id: str) -> Answer:
+        """Tell a candidate's accuracies with the number of images and epochs behind them and a 95% interval."""
+        return measurements.tell_accuracy(records, candidate_id), {"candidate": candidate_id}
+
+    return answer_tool(tell_accuracy, CandidateArguments)
