@@ -16,6 +16,7 @@ def build_app() -> typer.Typer:
     from agent.commands.front import front
     from agent.commands.models import models
     from agent.commands.replay import replay
+    from agent.commands.report import report
     from agent.commands.resume import resume
     from agent.commands.run import run
     from agent.commands.sample import sample
@@ -31,7 +32,7 @@ def build_app() -> typer.Typer:
         add_completion=False,
         rich_markup_mode=None,
     )
-    designing = (run, resume, ask, chat, replay, trials, front, estimate, sample, export, verify, teacher)
+    designing = (run, resume, ask, chat, replay, trials, front, report, estimate, sample, export, verify, teacher)
     for command in (*designing, boards, models, doctor):
         app.command()(command)
     return app
