@@ -176,18 +176,24 @@ def _read_trace(trace: Iterable[Record]) -> dict[str, Any]:
                 told["num_answers"] += 1
             case "feedback_given":
                 told["feedback"][data["candidate"]] = _read_feedback(data)
-            case "phase_finished" if data["phase"] != "mini":
-                kept = {name: value for name, value in data.items() if name not in ("candidate", "phase")}
-                told["outcomes"].setdefault(data["candidate"], {})[data["phase"]] = kept
+            case "phase_finished" | "delivered":
+                _read_outcome(told["outcomes"], data)
             case "explained":
                 told["explanations"][data["candidate"]] = data
-            case "delivered":
-                told["outcomes"].setdefault(data["candidate"], {})["metrics"] = data["metrics"]
             case "node_finished" if data["node"] == "select":
                 told["winners"] = tuple(data["update"]["winners"])
             case _:
                 pass
     return told
+
+
+def _read_outcome(outcomes: dict[str, dict[str, Any]], data: Mapping[str, Any]) -> None:
+    """Add a delivery's metrics or a phase after the search (the mini-phases are the trials' own)."""
+    own = outcomes.setdefault(data["candidate"], {}) if data.get("phase") != "mini" else {}
+    if "metrics" in data:
+        own["metrics"] = data["metrics"]
+    else:
+        own[data["phase"]] = {name: value for name, value in data.items() if name not in ("candidate", "phase")}
 
 
 def _read_feedback(data: Mapping[str, Any]) -> Feedback:

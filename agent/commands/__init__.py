@@ -10,6 +10,7 @@ def build_app() -> typer.Typer:
     from agent.commands.ask import ask
     from agent.commands.boards import boards
     from agent.commands.chat import chat
+    from agent.commands.compare import compare
     from agent.commands.doctor import doctor
     from agent.commands.estimate import estimate
     from agent.commands.export import export
@@ -32,7 +33,22 @@ def build_app() -> typer.Typer:
         add_completion=False,
         rich_markup_mode=None,
     )
-    designing = (run, resume, ask, chat, replay, trials, front, report, estimate, sample, export, verify, teacher)
+    designing = (
+        run,
+        resume,
+        ask,
+        chat,
+        replay,
+        trials,
+        front,
+        report,
+        compare,
+        estimate,
+        sample,
+        export,
+        verify,
+        teacher,
+    )
     for command in (*designing, boards, models, doctor):
         app.command()(command)
     return app

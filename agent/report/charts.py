@@ -41,8 +41,8 @@ def draw_pareto(candidates: Sequence[Candidate], published: Sequence[PublishedNe
         "transform": [{"filter": is_shown % "datum.sram_kib <= sram_max"}],
         "height": 360,
         "encoding": {
-            "x": _quantity("macs_m", "MACs (millions)", zero=False),
-            "y": _quantity("accuracy_percent", "accuracy (%)", zero=False),
+            "x": quantity("macs_m", "MACs (millions)", zero=False),
+            "y": quantity("accuracy_percent", "accuracy (%)", zero=False),
         },
         "layer": [
             _draw_points(list(dict.fromkeys(row["kind"] for row in rows))),
@@ -120,8 +120,8 @@ def _published_point(network: PublishedNetwork) -> dict[str, Any]:
         "macs_m": network.macs_m,
         "params_k": network.params_m * 1000 if network.params_m else None,
         "sram_kib": network.sram_kb * KB_IN_KIB if network.sram_kb else None,
-        "label": f"{network.name}, published: {network.accuracy_percent:.2f}% test accuracy, {network.macs_m:g} M MACs, "
-        f"SRAM {sram}",
+        "label": f"{network.name}, published: {network.accuracy_percent:.2f}% test accuracy, "
+        f"{network.macs_m:g} M MACs, SRAM {sram}",
     }
 
 
@@ -134,12 +134,13 @@ def draw_sram(candidates: Sequence[Candidate], limit_kib: float) -> Spec:
         for order, (part, field) in enumerate(parts)
     ]
     order = [candidate.id for candidate in candidates]
+    axis = {"labelAngle": 0 if len(order) <= 10 else -90}
     bars = {
         "mark": {"type": "bar", "width": {"band": 0.7}},
         "encoding": {
-            "x": {"field": "id", "type": "nominal", "sort": order, "title": "candidate"},
-            "y": _quantity("kib", "peak SRAM (KiB)"),
-            "color": _series("part", [part for part, _ in parts]),
+            "x": {"field": "id", "type": "nominal", "sort": order, "title": "candidate", "axis": axis},
+            "y": quantity("kib", "peak SRAM (KiB)"),
+            "color": series("part", [part for part, _ in parts]),
             "order": {"field": "order"},
             "tooltip": [
                 {"field": "id", "title": "candidate"},
@@ -175,8 +176,8 @@ def draw_progress(steps: Sequence[ProgressStep], field: str, title: str) -> Spec
         "data": {"values": [asdict(step) for step in steps]},
         "mark": {"type": "line", "interpolate": "step-after", "color": SERIES[0], "point": {"color": SERIES[0]}},
         "encoding": {
-            "x": _quantity("number", "proposal", zero=False) | {"axis": {"tickMinStep": 1, "format": "d"}},
-            "y": _quantity(field, title),
+            "x": quantity("number", "proposal", zero=False) | {"axis": {"tickMinStep": 1, "format": "d"}},
+            "y": quantity(field, title),
             "tooltip": [
                 {"field": "number", "title": "proposal"},
                 {"field": "trained", "title": "trained so far"},
@@ -189,7 +190,7 @@ def draw_progress(steps: Sequence[ProgressStep], field: str, title: str) -> Spec
 def draw_endings(endings: Sequence[Ending], title: str) -> Spec:
     """How many proposals ended how, as bars with their counts."""
     y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 170}}
-    x = _quantity("count", title) | {"axis": {"tickMinStep": 1, "format": "d"}}
+    x = quantity("count", title) | {"axis": {"tickMinStep": 1, "format": "d"}}
     number = {"type": "text", "align": "left", "dx": 4, "color": "var(--ink)", "aria": False}
     return {
         "height": 36 * len(endings),
@@ -220,8 +221,8 @@ def draw_stage_costs(member: Member) -> Spec:
         "encoding": {
             "x": {"field": "stage", "type": "nominal", "sort": stages, "title": "stage"},
             "xOffset": {"field": "what"},
-            "y": _quantity("percent", "share of the network (%)"),
-            "color": _series("what", ["MACs", "parameters"]),
+            "y": quantity("percent", "share of the network (%)"),
+            "color": series("what", ["MACs", "parameters"]),
             "tooltip": [{"field": "stage"}, {"field": "what"}, {"field": "percent", "title": "%", "format": ".1f"}],
         },
     }
@@ -234,8 +235,8 @@ def draw_memory(member: Member) -> Spec:
         "mark": {"type": "bar", "aria": False},
         "encoding": {
             "x": {"field": "index", "type": "ordinal", "title": "operator", "axis": {"labelOverlap": True}},
-            "y": _quantity("live_kib", "alive in the arena (KiB)"),
-            "color": _series("stage", stages, "stage"),
+            "y": quantity("live_kib", "alive in the arena (KiB)"),
+            "color": series("stage", stages, "stage"),
             "tooltip": [
                 {"field": "index", "title": "operator"},
                 {"field": "op", "title": "kind"},
@@ -258,19 +259,21 @@ def draw_curve(member: Member, field: str, title: str) -> Spec:
         "data": {"values": [asdict(epoch) for epoch in member.epochs]},
         "mark": {"type": "line", "point": True, "aria": False},
         "encoding": {
-            "x": _quantity("epoch", "epoch", zero=False) | {"axis": {"tickMinStep": 1, "format": "d"}},
-            "y": _quantity(field, title, zero=False),
-            "color": _series("phase", phases),
+            "x": quantity("epoch", "epoch", zero=False) | {"axis": {"tickMinStep": 1, "format": "d"}},
+            "y": quantity(field, title, zero=False),
+            "color": series("phase", phases),
             "strokeDash": {"field": "phase", "type": "nominal", "sort": phases, "legend": None},
             "tooltip": [{"field": "phase"}, {"field": "epoch"}, {"field": field, "title": title, "format": ".3f"}],
         },
     }
 
 
-def _quantity(field: str, title: str, *, zero: bool = True) -> Spec:
+def quantity(field: str, title: str, *, zero: bool = True) -> Spec:
+    """An axis of figures; `title` holds the unit."""
     return {"field": field, "type": "quantitative", "title": title, "scale": {"zero": zero, "nice": True}}
 
 
-def _series(field: str, names: Sequence[str], title: str | None = None) -> Spec:
+def series(field: str, names: Sequence[str], title: str | None = None) -> Spec:
+    """Colours for names, in their order."""
     colours = [SERIES[index % len(SERIES)] for index in range(len(names))]
     return {"field": field, "type": "nominal", "title": title, "scale": {"domain": list(names), "range": colours}}

@@ -11,6 +11,8 @@ from markupsafe import Markup
 
 from nas.plain_text import plain
 
+NOTHING = "\N{EN DASH}"  # where there is no figure
+
 
 def fill_page(template: str, library: str, charts: Mapping[str, Any], **values: Any) -> str:
     """The HTML of a template of this package; all text is escaped, and on one line unless it is Markup."""
@@ -33,13 +35,13 @@ def fill_page(template: str, library: str, charts: Mapping[str, Any], **values: 
 
 def spell_figure(value: float | None, digits: int = 2) -> str:
     """A figure with thousands separators, or a dash where there is none."""
-    return "–" if value is None else f"{value:,.{digits}f}"
+    return NOTHING if value is None else f"{value:,.{digits}f}"
 
 
 def spell_spread(spread: tuple[float, float, float] | None, digits: int = 2) -> str:
     """`[38.68, 68.58] 60.50`: minimum, maximum and mean, as the paper's Table III writes them."""
     if spread is None:
-        return "–"
+        return NOTHING
     low, high, mean = spread
     return f"[{low:,.{digits}f}, {high:,.{digits}f}] {mean:,.{digits}f}"
 

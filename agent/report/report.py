@@ -28,6 +28,7 @@ from agent.report.member import Member, read_member
 from agent.report.page import fill_page
 from agent.report.published import NETWORKS, SEARCHES, is_published_task
 from nas.explanation.overview import tell_run
+from nas.plain_text import plain_layout
 from nas.quantities import KIB
 from nas.records import RunRecords
 
@@ -75,7 +76,7 @@ def build_report(name: str, records: RunRecords, transcript: str, library: str) 
         steps=steps,
         endings=endings,
         causes=causes,
-        transcript=escape(transcript),
+        transcript=escape(plain_layout(transcript)),
     )
 
 

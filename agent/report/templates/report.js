@@ -9,7 +9,6 @@
     font: "system-ui, sans-serif",
     view: { stroke: "var(--line)" },
     axis: { ...quiet, gridColor: "var(--line)", gridOpacity: 0.6, tickCount: 8, domainColor: "var(--soft)", tickColor: "var(--soft)", labelFontSize: 12, titleFontSize: 12, aria: false, labelAngle: 0, labelOverlap: true },
-    axisXDiscrete: { labelAngle: -90 },
     legend: { ...quiet, orient: "bottom", labelFontSize: 12, titleFontSize: 12, aria: false, columns: isNarrow ? 2 : 0, symbolLimit: 20, layout: { bottom: { anchor: "start", direction: isNarrow ? "vertical" : "horizontal", margin: 12 } } },
     text: { fontSize: 12 },
   };
@@ -90,6 +89,7 @@
   const form = document.getElementById("filter");
   if (form) {
     form.addEventListener("input", filter);
+    form.addEventListener("change", filter);
     form.addEventListener("submit", (event) => event.preventDefault());
   }
   document.addEventListener("toggle", (event) => event.target.open && drawShown(event.target), true);
