@@ -30,7 +30,7 @@ def build_app() -> typer.Typer:
         "trained, distilled, quantized and delivered for TensorFlow Lite Micro.",
         no_args_is_help=False,
         pretty_exceptions_enable=False,
-        add_completion=False,
+        add_completion=True,
         rich_markup_mode=None,
     )
     designing = (
