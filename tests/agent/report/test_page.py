@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from browser import find_faults, load, open_browser
-from example_run import FIRST, SMALL, build_example_run, finish_run, says, whole
+from example_run import FIRST, SMALL, build_example_run, draw_answers, finish_run, says, whole
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -146,3 +146,26 @@ def test_markup_in_a_name_is_text(browser: webdriver.Chrome, hostile_page: Path)
     assert browser.find_elements(By.CSS_SELECTOR, "img") == []
     assert "<img src=x onerror=alert(1)>" in browser.find_element(By.TAG_NAME, "h1").text
     assert browser.get_log("browser") == []
+
+
+@pytest.mark.slow
+def test_page_of_200_trials_is_drawn_and_filtered(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    finish_run(
+        tmp_path,
+        draw_answers(200),
+        run_id="long",
+        design__max_proposals=200,
+        design__max_trials=200,
+        design__num_whole=200,
+    )
+    browser.get_log("browser")
+    load(browser, save_report(RunStore(tmp_path / "long")))
+    everyone = points(browser)
+    assert len(everyone) > 100
+    Select(browser.find_element(By.ID, "shown")).select_by_value("front")
+    WebDriverWait(browser, 5).until(lambda it: len(points(it)) < len(everyone))
+    browser.find_element(By.ID, "open-all").send_keys(Keys.ENTER)
+    drawn = "return [...document.querySelectorAll('.chart')].every(one => one.querySelector('svg'))"
+    WebDriverWait(browser, 60).until(lambda it: it.execute_script(drawn))
+    assert browser.get_log("browser") == []
+    assert find_faults(browser) == []

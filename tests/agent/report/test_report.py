@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import re
 import time
 from html.parser import HTMLParser
@@ -12,9 +11,8 @@ from typing import Any
 
 import pytest
 from command_line import kilosmith
-from example_run import FIRST, SMALL, finish_run, says, whole
+from example_run import FIRST, SMALL, draw_answers, finish_run, says, whole
 
-from agent.config import resolve_config
 from agent.inquiry import read_records
 from agent.places import cache_folder
 from agent.report.charts import draw_pareto
@@ -25,7 +23,6 @@ from agent.report.member import read_member
 from agent.report.published import NETWORKS, is_published_task
 from agent.report.report import build_report
 from agent.reporting import open_runs, save_report
-from nas.cost import sample_feasible
 from nas.errors import NoLegalCandidateError, SettingError
 from nas.events import Event
 from nas.records import RunRecords
@@ -216,19 +213,10 @@ def test_command_writes_the_report_into_the_run_folder(example_copy: RunStore, t
     assert len(elsewhere.stderr.splitlines()) == 1
 
 
-def draw_answers(count: int) -> list[dict[str, Any]]:
-    """Proposals for the quick preset: two of three drawn among the legal ones, the others anywhere."""
-    config, rng = resolve_config("quick"), random.Random(8)
-    space, task, budget = config.resolve_space(), config.resolve_task(), config.resolve_budget()
-    answers = []
-    for number in range(count):
-        drawn = space.sample(rng) if number % 3 == 0 else sample_feasible(space, task, budget, rng)
-        answers.append(says(("propose_architecture", drawn.to_dict())))
-    return answers
-
-
 def test_report_of_200_trials_is_small_and_quick(tmp_path: Path) -> None:
-    store = finish_run(tmp_path, draw_answers(200), design__max_proposals=200, design__max_trials=200)
+    store = finish_run(
+        tmp_path, draw_answers(200), design__max_proposals=200, design__max_trials=200, design__num_whole=200
+    )
     load_plotting_library(cache_folder())
     started = time.monotonic()
     path = save_report(RunStore(store.folder))
