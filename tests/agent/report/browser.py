@@ -31,6 +31,7 @@ def open_browser(profile: Path) -> Iterator[webdriver.Chrome]:
         options.add_argument(switch)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options, Service(driver))
+    browser.set_script_timeout(120)  # axe on a page of 200 trials, on a busy machine
     try:
         yield browser
     finally:
