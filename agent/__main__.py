@@ -39,9 +39,10 @@ def run_command_line(arguments: list[str]) -> int:
     except ReaderGoneError:
         _silence(sys.stdout)
         return exit_codes.DONE
-    except SystemExit:  # typer and rich turn a broken pipe into it, and nothing else: here, that of the messages
-        _silence(sys.stderr)
-        return exit_codes.INTERRUPTED
+    except SystemExit as ending:  # typer has answered how the shell may complete a line, or:
+        if ending.code:  # typer and rich turn a broken pipe into it, and nothing else: here, that of the messages
+            _silence(sys.stderr)
+        return exit_codes.INTERRUPTED if ending.code else exit_codes.DONE
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # what is not expected is raised again below
         if interruption.received or isinstance(error, KeyboardInterrupt | typer.Abort):
             return _fail(exit_codes.INTERRUPTED, "interrupted")

@@ -26,7 +26,8 @@ def carry_on(
     quiet: bool,
     mended: Sequence[str] = (),
 ) -> None:
-    """Carry a run to its end; whatever happens after it was opened, its transcript is saved and it is given back.
+    """Carry a run to its end; whatever happens after it was opened, its transcript is saved and it is given back; at
+    its end it gets its report.
 
     `open_store` is told how to say, in a line each, what takes long. `mended` names records that a crash had torn.
     """
@@ -41,25 +42,33 @@ def carry_on(
             return _ask(display, payload)
 
         with open_store(tell) as store:
+            has_ended = False
             try:
                 outcome = drive_run(config, resources, store, display.show, ask, mended=mended)
+                has_ended = True
             except (KeyboardInterrupt, KilosmithError, OSError, sqlite3.Error) as error:
                 display.pause()
-                if not quiet and not isinstance(error, NoLegalCandidateError):  # that one is final
+                has_ended = isinstance(error, NoLegalCandidateError)  # that one is final
+                if not quiet and not has_ended:
                     console.print(f"run {store.run_id} is kept; continue with: kilosmith resume {store.folder}")
                 raise
             finally:
-                _save_transcript(store)
+                _save_records(store, has_ended=has_ended)
     if json:
         print_json(outcome.to_dict())
 
 
-def _save_transcript(store: RunStore) -> None:
+def _save_records(store: RunStore, *, has_ended: bool) -> None:
+    """Save the transcript, and the report of a run that has come to its end."""
     try:
         save_transcript(store)
+        if has_ended:
+            from agent.reporting import save_report  # late: the estimators, jinja
+
+            save_report(store)
     except OSError as error:
         # a full disk must not hide the error that ended the run
-        print(f"kilosmith: the transcript could not be saved: {error}", file=sys.stderr)
+        print(f"kilosmith: the transcript or the report could not be saved: {error}", file=sys.stderr)
 
 
 def _ask(display: Display, payload: Mapping[str, Any]) -> list[str]:

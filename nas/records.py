@@ -55,8 +55,8 @@ class RunRecords:
 
     `num_images`: images in the splits "train", "validation" and "test", where known. `outcomes`: candidate -> "full",
     "distill" or "metrics" -> plain figures. `started` and `finished` are the trace's first and last words, `feedback`
-    is told by proposal. `what_ifs` were trained on request and are
-    no part of the search. Everything but the trials is empty while the run itself asks.
+    is told by proposal, `explanations` (as `Explanation.to_dict` writes them) by candidate. `what_ifs` were trained on
+    request and are no part of the search. Everything but the trials is empty while the run itself asks.
     """
 
     trials: tuple[Trial, ...]
@@ -73,6 +73,7 @@ class RunRecords:
     feedback: Mapping[str, Feedback] = field(default_factory=dict)
     num_answers: int = 0
     what_ifs: tuple[Trial, ...] = ()
+    explanations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @cached_property
     def _by_id(self) -> dict[str, Trial]:
@@ -161,7 +162,7 @@ def load_records(store: RunStore, space: SearchSpace, task: Task, budget: Budget
 
 
 def _read_trace(trace: Iterable[Record]) -> dict[str, Any]:
-    told: dict[str, Any] = {"outcomes": {}, "feedback": {}, "num_answers": 0}
+    told: dict[str, Any] = {"outcomes": {}, "feedback": {}, "explanations": {}, "num_answers": 0}
     for record in trace:
         data = record["data"]
         match record["kind"]:
@@ -175,16 +176,24 @@ def _read_trace(trace: Iterable[Record]) -> dict[str, Any]:
                 told["num_answers"] += 1
             case "feedback_given":
                 told["feedback"][data["candidate"]] = _read_feedback(data)
-            case "phase_finished" if data["phase"] != "mini":
-                kept = {name: value for name, value in data.items() if name not in ("candidate", "phase")}
-                told["outcomes"].setdefault(data["candidate"], {})[data["phase"]] = kept
-            case "delivered":
-                told["outcomes"].setdefault(data["candidate"], {})["metrics"] = data["metrics"]
+            case "phase_finished" | "delivered":
+                _read_outcome(told["outcomes"], data)
+            case "explained":
+                told["explanations"][data["candidate"]] = data
             case "node_finished" if data["node"] == "select":
                 told["winners"] = tuple(data["update"]["winners"])
             case _:
                 pass
     return told
+
+
+def _read_outcome(outcomes: dict[str, dict[str, Any]], data: Mapping[str, Any]) -> None:
+    """Add a delivery's metrics or a phase after the search (the mini-phases are the trials' own)."""
+    own = outcomes.setdefault(data["candidate"], {}) if data.get("phase") != "mini" else {}
+    if "metrics" in data:
+        own["metrics"] = data["metrics"]
+    else:
+        own[data["phase"]] = {name: value for name, value in data.items() if name not in ("candidate", "phase")}
 
 
 def _read_feedback(data: Mapping[str, Any]) -> Feedback:

@@ -5,6 +5,7 @@ Nothing is trained: `FIGURES` are the accuracies that the mini-phases bring. All
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from agent.chat_models.scripted import ScriptedChatModel
 from agent.config import RunConfig, resolve_config
 from agent.runner import Resources, create_run, drive_run
 from nas.architecture import Architecture
+from nas.cost import sample_feasible
 from nas.datasets import load_dataset
 from nas.events import EventSink, ignore_events
 from nas.store import RunStore
@@ -173,3 +175,14 @@ def build_example_run(root: Path) -> RunStore:
     """The run of PROPOSALS."""
     answers = [says(proposal) for proposal in PROPOSALS]
     return finish_run(root, answers, design__max_proposals=len(PROPOSALS), design__max_trials=20)
+
+
+def draw_answers(count: int) -> list[dict[str, Any]]:
+    """Proposals for the quick preset: two of three drawn among the legal ones, the others anywhere."""
+    config, rng = resolve_config("quick"), random.Random(8)
+    space, task, budget = config.resolve_space(), config.resolve_task(), config.resolve_budget()
+    answers = []
+    for number in range(count):
+        drawn = space.sample(rng) if number % 3 == 0 else sample_feasible(space, task, budget, rng)
+        answers.append(says(("propose_architecture", drawn.to_dict())))
+    return answers

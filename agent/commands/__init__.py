@@ -10,12 +10,14 @@ def build_app() -> typer.Typer:
     from agent.commands.ask import ask
     from agent.commands.boards import boards
     from agent.commands.chat import chat
+    from agent.commands.compare import compare
     from agent.commands.doctor import doctor
     from agent.commands.estimate import estimate
     from agent.commands.export import export
     from agent.commands.front import front
     from agent.commands.models import models
     from agent.commands.replay import replay
+    from agent.commands.report import report
     from agent.commands.resume import resume
     from agent.commands.run import run
     from agent.commands.sample import sample
@@ -28,10 +30,25 @@ def build_app() -> typer.Typer:
         "trained, distilled, quantized and delivered for TensorFlow Lite Micro.",
         no_args_is_help=False,
         pretty_exceptions_enable=False,
-        add_completion=False,
+        add_completion=True,
         rich_markup_mode=None,
     )
-    designing = (run, resume, ask, chat, replay, trials, front, estimate, sample, export, verify, teacher)
+    designing = (
+        run,
+        resume,
+        ask,
+        chat,
+        replay,
+        trials,
+        front,
+        report,
+        compare,
+        estimate,
+        sample,
+        export,
+        verify,
+        teacher,
+    )
     for command in (*designing, boards, models, doctor):
         app.command()(command)
     return app

@@ -41,7 +41,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 def test_a_run_leaves_its_records(finished: tuple[Path, dict[str, Any], str]) -> None:
     folder, document, _ = finished
     run = folder / "runs" / "one"
-    for name in ("config.json", "trials.jsonl", "trace.jsonl", "checkpoints.sqlite", "transcript.txt"):
+    for name in ("config.json", "trials.jsonl", "trace.jsonl", "checkpoints.sqlite", "transcript.txt", "report.html"):
         assert (run / name).stat().st_size > 0
     trials = read_lines(run / "trials.jsonl")
     assert sum(trial["state"] == "trained" for trial in trials) == 2

@@ -1,0 +1,279 @@
+"""The report's plots as Vega-Lite specifications. Colours of text and lines are the page's, for light, dark and paper.
+
+Vega draws them as SVG, where `var(--name)` of the page's style sheet is a colour like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from agent.report.figures import Candidate, Ending, ProgressStep
+from agent.report.member import Member
+from agent.report.published import PublishedNetwork
+
+Spec = dict[str, Any]
+
+SERIES = tuple(f"var(--series-{number})" for number in range(1, 9))
+KB_IN_KIB = 1000 / 1024
+SHAPES = {"on the front": "circle", "dominated": "triangle-up", "published": "square"}
+MAX_NAMED = 16  # names beside points: more would overlap
+
+
+def draw_pareto(candidates: Sequence[Candidate], published: Sequence[PublishedNetwork]) -> Spec:
+    """Accuracy over MACs, size = parameters, colour = SRAM, shape = on the front, dominated or published.
+
+    The page sets the signals `shown` ("all" or "front") and `sram_max` (KiB).
+    """
+    rows = [_point(candidate) for candidate in candidates if candidate.accuracy_percent is not None]
+    rows += [_published_point(network) for network in published]
+    named = [row["id"] for row in rows if row["kind"] != "dominated"]
+    names = {
+        "transform": [{"filter": "datum.kind != 'dominated'"}],
+        "mark": {"type": "text", "align": "left", "dx": 10, "color": "var(--ink)", "aria": False, "tooltip": None},
+        "encoding": {"text": {"field": "id"}},
+    }
+    is_shown = "datum.kind == 'published' || ((shown == 'all' || datum.kind == 'on the front') && %s)"
+    return {
+        "params": [{"name": "shown", "value": "all"}, {"name": "sram_max", "value": 1e9}],
+        "data": {"values": rows},
+        "transform": [{"filter": is_shown % "datum.sram_kib <= sram_max"}],
+        "height": 360,
+        "encoding": {
+            "x": quantity("macs_m", "MACs (millions)", zero=False),
+            "y": quantity("accuracy_percent", "accuracy (%)", zero=False),
+        },
+        "layer": [
+            _draw_points(list(dict.fromkeys(row["kind"] for row in rows))),
+            *([names] if len(named) <= MAX_NAMED else []),
+        ],
+    }
+
+
+def _draw_points(kinds: list[str]) -> Spec:
+    hollow = {"symbolFillColor": "transparent", "symbolStrokeColor": "var(--ink)"}
+    shapes = [SHAPES[kind] for kind in kinds]
+    return {
+        "mark": {"type": "point", "filled": True, "opacity": 0.9, "stroke": "var(--ink)", "strokeWidth": 0.8},
+        "encoding": {
+            "size": {
+                "field": "params_k",
+                "type": "quantitative",
+                "title": "parameters (thousands)",
+                "scale": {"range": [60, 600]},
+                "legend": hollow | {"tickCount": 4},
+            },
+            "color": {
+                "field": "sram_kib",
+                "type": "quantitative",
+                "title": "peak SRAM (KiB)",
+                "scale": {"scheme": "viridis"},
+                "legend": {"gradientLength": 160},
+            },
+            "shape": {
+                "field": "kind",
+                "type": "nominal",
+                "title": None,
+                "scale": {"domain": kinds, "range": shapes},
+                "legend": hollow,
+            },
+            "description": {"field": "label", "type": "nominal"},
+            "tooltip": [
+                {"field": "id", "title": "network"},
+                {"field": "kind", "title": "is"},
+                {"field": "accuracy_percent", "title": "accuracy (%)", "format": ".2f"},
+                {"field": "interval", "title": "95% interval"},
+                {"field": "macs_m", "title": "MACs (M)", "format": ",.2f"},
+                {"field": "params_k", "title": "parameters (thousands)", "format": ",.1f"},
+                {"field": "sram_kib", "title": "peak SRAM (KiB)", "format": ",.1f"},
+            ],
+        },
+    }
+
+
+def _point(candidate: Candidate) -> dict[str, Any]:
+    kind = "on the front" if candidate.on_front else "dominated"
+    label = (
+        f"{candidate.id}, {kind}: {candidate.accuracy_percent:.2f}% accuracy, {candidate.macs_m:.2f} M MACs, "
+        f"{candidate.params:,} parameters, {candidate.sram_kib:.1f} KiB peak SRAM"
+    )
+    return {
+        "id": candidate.id,
+        "kind": kind,
+        "accuracy_percent": candidate.accuracy_percent,
+        "interval": candidate.interval or "not on record",
+        "macs_m": candidate.macs_m,
+        "params_k": (candidate.params or 0) / 1000,
+        "sram_kib": candidate.sram_kib,
+        "label": label,
+    }
+
+
+def _published_point(network: PublishedNetwork) -> dict[str, Any]:
+    sram = f"{network.sram_kb:g} KB" if network.sram_kb else "unknown"
+    return {
+        "id": network.name,
+        "kind": "published",
+        "accuracy_percent": network.accuracy_percent,
+        "interval": "not published",
+        "macs_m": network.macs_m,
+        "params_k": network.params_m * 1000 if network.params_m else None,
+        "sram_kib": network.sram_kb * KB_IN_KIB if network.sram_kb else None,
+        "label": f"{network.name}, published: {network.accuracy_percent:.2f}% test accuracy, "
+        f"{network.macs_m:g} M MACs, SRAM {sram}",
+    }
+
+
+def draw_sram(candidates: Sequence[Candidate], limit_kib: float) -> Spec:
+    """Bars of the arena's two parts, with the limit as a line."""
+    parts = (("activations (head)", "head_kib"), ("the runtime's own (tail)", "tail_kib"))
+    rows = [
+        {"id": candidate.id, "part": part, "kib": getattr(candidate, field), "order": order, "sum": candidate.sram_kib}
+        for candidate in candidates
+        for order, (part, field) in enumerate(parts)
+    ]
+    order = [candidate.id for candidate in candidates]
+    axis = {"labelAngle": 0 if len(order) <= 10 else -90}
+    bars = {
+        "mark": {"type": "bar", "width": {"band": 0.7}},
+        "encoding": {
+            "x": {"field": "id", "type": "nominal", "sort": order, "title": "candidate", "axis": axis},
+            "y": quantity("kib", "peak SRAM (KiB)"),
+            "color": series("part", [part for part, _ in parts]),
+            "order": {"field": "order"},
+            "tooltip": [
+                {"field": "id", "title": "candidate"},
+                {"field": "part", "title": "part"},
+                {"field": "kib", "title": "KiB", "format": ",.1f"},
+                {"field": "sum", "title": "whole arena (KiB)", "format": ",.1f"},
+            ],
+        },
+    }
+    return {
+        "height": 260,
+        "data": {"values": rows},
+        "layer": [bars, *_limit_line(limit_kib, f"limit {limit_kib:g} KiB")],
+    }
+
+
+def _limit_line(value: float, label: str) -> list[Spec]:
+    data = {"values": [{"value": value, "label": label}]}
+    line = {"type": "rule", "color": "var(--limit)", "strokeDash": [6, 4], "strokeWidth": 2, "aria": False}
+    text = {"type": "text", "align": "right", "baseline": "bottom", "dy": -4, "color": "var(--limit)", "aria": False}
+    y = {"field": "value", "type": "quantitative"}
+    return [
+        {"data": data, "mark": line, "encoding": {"y": y}},
+        {"data": data, "mark": text, "encoding": {"y": y, "x": {"value": "width"}, "text": {"field": "label"}}},
+    ]
+
+
+def draw_progress(steps: Sequence[ProgressStep], field: str, title: str) -> Spec:
+    """One figure of the search over its proposals, as a staircase."""
+    shown = {"field": field, "title": title, "format": ".4f" if field == "hypervolume" else ".1f"}
+    return {
+        "height": 220,
+        "data": {"values": [asdict(step) for step in steps]},
+        "mark": {"type": "line", "interpolate": "step-after", "color": SERIES[0], "point": {"color": SERIES[0]}},
+        "encoding": {
+            "x": quantity("number", "proposal", zero=False) | {"axis": {"tickMinStep": 1, "format": "d"}},
+            "y": quantity(field, title),
+            "tooltip": [
+                {"field": "number", "title": "proposal"},
+                {"field": "trained", "title": "trained so far"},
+                shown,
+            ],
+        },
+    }
+
+
+def draw_endings(endings: Sequence[Ending], title: str) -> Spec:
+    """How many proposals ended how, as bars with their counts."""
+    y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 170}}
+    x = quantity("count", title) | {"axis": {"tickMinStep": 1, "format": "d"}}
+    number = {"type": "text", "align": "left", "dx": 4, "color": "var(--ink)", "aria": False}
+    return {
+        "height": 36 * len(endings),
+        "data": {"values": [asdict(ending) for ending in endings]},
+        "encoding": {"y": y, "x": x},
+        "layer": [
+            {
+                "mark": {"type": "bar", "color": SERIES[0]},
+                "encoding": {"tooltip": [{"field": "name"}, {"field": "count"}]},
+            },
+            {"mark": number, "encoding": {"text": {"field": "count"}}},
+        ],
+    }
+
+
+def draw_stage_costs(member: Member) -> Spec:
+    """Each stage's share of MACs and parameters."""
+    rows = [
+        {"stage": stage.name, "what": what, "percent": percent}
+        for stage in member.stages
+        for what, percent in (("MACs", stage.macs_percent), ("parameters", stage.params_percent))
+    ]
+    stages = [stage.name for stage in member.stages]
+    return {
+        "height": 200,
+        "data": {"values": rows},
+        "mark": "bar",
+        "encoding": {
+            "x": {"field": "stage", "type": "nominal", "sort": stages, "title": "stage"},
+            "xOffset": {"field": "what"},
+            "y": quantity("percent", "share of the network (%)"),
+            "color": series("what", ["MACs", "parameters"]),
+            "tooltip": [{"field": "stage"}, {"field": "what"}, {"field": "percent", "title": "%", "format": ".1f"}],
+        },
+    }
+
+
+def draw_memory(member: Member) -> Spec:
+    """What is alive in the arena while each operator runs, with the head the planner needs."""
+    stages = [stage.name for stage in member.stages]
+    bars = {
+        "mark": {"type": "bar", "aria": False},
+        "encoding": {
+            "x": {"field": "index", "type": "ordinal", "title": "operator", "axis": {"labelOverlap": True}},
+            "y": quantity("live_kib", "alive in the arena (KiB)"),
+            "color": series("stage", stages, "stage"),
+            "tooltip": [
+                {"field": "index", "title": "operator"},
+                {"field": "op", "title": "kind"},
+                {"field": "stage"},
+                {"field": "shape", "title": "output"},
+                {"field": "live_kib", "title": "alive (KiB)", "format": ",.1f"},
+            ],
+        },
+    }
+    operators = [asdict(operator) for operator in member.operators]
+    head = _limit_line(member.head_kib, f"head as planned {member.head_kib:.1f} KiB")
+    return {"height": 220, "data": {"values": operators}, "layer": [bars, *head]}
+
+
+def draw_curve(member: Member, field: str, title: str) -> Spec:
+    """One figure over the epochs of every phase the network went through."""
+    phases = list(dict.fromkeys(epoch.phase for epoch in member.epochs))
+    return {
+        "height": 220,
+        "data": {"values": [asdict(epoch) for epoch in member.epochs]},
+        "mark": {"type": "line", "point": True, "aria": False},
+        "encoding": {
+            "x": quantity("epoch", "epoch", zero=False) | {"axis": {"tickMinStep": 1, "format": "d"}},
+            "y": quantity(field, title, zero=False),
+            "color": series("phase", phases),
+            "strokeDash": {"field": "phase", "type": "nominal", "sort": phases, "legend": None},
+            "tooltip": [{"field": "phase"}, {"field": "epoch"}, {"field": field, "title": title, "format": ".3f"}],
+        },
+    }
+
+
+def quantity(field: str, title: str, *, zero: bool = True) -> Spec:
+    """An axis of figures; `title` holds the unit."""
+    return {"field": field, "type": "quantitative", "title": title, "scale": {"zero": zero, "nice": True}}
+
+
+def series(field: str, names: Sequence[str], title: str | None = None) -> Spec:
+    """Colours for names, in their order."""
+    colours = [SERIES[index % len(SERIES)] for index in range(len(names))]
+    return {"field": field, "type": "nominal", "title": title, "scale": {"domain": list(names), "range": colours}}

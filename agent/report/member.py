@@ -1,0 +1,197 @@
+"""One network in full: its stages with their costs, its memory profile, training curves and explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agent.report.figures import MEGA
+from nas.architecture import Architecture, plan_blocks
+from nas.cost import CostReport
+from nas.explanation.explanation import Explanation, read_explanation
+from nas.explanation.facts import describe_stage, tell_costs, tell_origin, tell_place, tell_state
+from nas.explanation.uncertainty import wilson_interval
+from nas.plain_text import plain
+from nas.quantities import KIB, spell_accuracy, spell_kib
+from nas.records import RunRecords
+
+PHASE_NAMES = {"mini": "mini-phase", "full": "full training", "distill": "distillation"}
+
+
+@dataclass(frozen=True, slots=True)
+class StageCosts:
+    """A box of the drawing: what it is, the (height, width, channels) it puts out, costs and shares of the whole.
+
+    `macs_m` in millions, shares in percent, `live_kib` the most alive at any of its operators.
+    """
+
+    name: str
+    design: str
+    shape: tuple[int, ...]
+    macs_m: float
+    macs_percent: float
+    params: int
+    params_percent: float
+    live_kib: float
+    holds_peak: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorCosts:
+    """An operator of the int8 model, and what is alive in the arena while it runs."""
+
+    index: int
+    op: str
+    stage: str
+    shape: str
+    macs: int
+    params: int
+    live_kib: float
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One epoch of a phase; accuracy is validation accuracy in percent. Losses of two phases do not compare."""
+
+    phase: str
+    epoch: int
+    accuracy_percent: float
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A sentence of an explanation with its verdict: "derived" by the system, or the check's word on a claim."""
+
+    verdict: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClassAccuracy:
+    """One class of the test split: the shares of right answers, int8's with its 95% interval."""
+
+    name: str
+    images: int
+    float_accuracy: str
+    int8_accuracy: str
+    interval: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Everything the report shows of one network. `head_kib` is the planned head, `delivery` (name, figure) pairs."""
+
+    id: str
+    about: tuple[str, ...]
+    stages: tuple[StageCosts, ...]
+    operators: tuple[OperatorCosts, ...]
+    head_kib: float
+    epochs: tuple[Epoch, ...]
+    statements: tuple[Statement, ...]
+    checked: str
+    delivery: tuple[tuple[str, str], ...]
+    classes: tuple[ClassAccuracy, ...]
+
+
+def read_member(records: RunRecords, candidate: str) -> Member:
+    """All of it for a candidate that was a network."""
+    trial, costs = records.find(candidate), records.costs(candidate)
+    outcome = records.outcomes.get(candidate, {})
+    told = records.explanations.get(candidate)
+    explanation = read_explanation(told) if told else None
+    about = (tell_origin(trial), tell_state(trial), tell_place(trial, records.front))
+    return Member(
+        id=candidate,
+        about=(" ".join(filter(None, about)), *tell_costs(costs, records.budget)),
+        stages=_read_stages(records.architecture(candidate), records, costs),
+        operators=_read_operators(costs),
+        head_kib=costs.price.head_bytes / KIB,
+        epochs=tuple(_read_epochs({"mini": {"curve": trial.curve}} | dict(outcome))),
+        statements=tuple(_read_statements(explanation)) if explanation else (),
+        checked=explanation.say_what_was_checked() if explanation else "",
+        delivery=tuple(_read_delivery(outcome)),
+        classes=tuple(_read_classes(outcome.get("metrics", {}))),
+    )
+
+
+def _read_stages(architecture: Architecture, records: RunRecords, costs: CostReport) -> tuple[StageCosts, ...]:
+    sizes = {
+        str(block.stage): (block.out_height, block.out_width, block.out_channels)
+        for block in plan_blocks(architecture, records.task)
+    }
+    last = {str(operator.stage): operator.output_shape for operator in costs.operator_list.operators}
+    return tuple(
+        StageCosts(
+            name=str(share.stage),
+            design=describe_stage(architecture, share.stage) if isinstance(share.stage, int) else "fixed",
+            shape=sizes.get(str(share.stage), last[str(share.stage)]),
+            macs_m=share.macs / MEGA,
+            macs_percent=100 * share.macs_share,
+            params=share.params,
+            params_percent=100 * share.params_share,
+            live_kib=share.live_bytes / KIB,
+            holds_peak=share.holds_peak,
+        )
+        for share in costs.stages()
+    )
+
+
+def _read_operators(costs: CostReport) -> tuple[OperatorCosts, ...]:
+    return tuple(
+        OperatorCosts(
+            index=operator.index,
+            op=operator.op,
+            stage=str(operator.stage),
+            shape="x".join(map(str, operator.output_shape)),
+            macs=operator.macs,
+            params=operator.params,
+            live_kib=live / KIB,
+        )
+        for operator, live in zip(costs.operator_list.operators, costs.live_bytes, strict=True)
+    )
+
+
+def _read_epochs(phases: Mapping[str, Mapping[str, Any]]) -> Iterator[Epoch]:
+    for phase, name in PHASE_NAMES.items():
+        for point in phases.get(phase, {}).get("curve", ()):
+            yield Epoch(name, int(point["epoch"]), 100 * point["validation_accuracy"], point["loss"])
+
+
+def _read_statements(explanation: Explanation) -> Iterator[Statement]:
+    for claim in explanation.checked:
+        told = f"{claim.subject} {claim.field}: {claim.note}" if claim.verdict == "dropped" else claim.sentence()
+        note = f" ({claim.note})" if claim.note and claim.verdict != "dropped" else ""
+        yield Statement(claim.verdict, plain(told + note))
+    for derived in explanation.selected:
+        yield Statement("derived", plain(derived.sentence))
+
+
+def _read_delivery(outcome: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The delivered network's figures, each with its unit and where it comes from."""
+    for phase in ("full", "distill"):
+        if phase in outcome:
+            yield f"validation accuracy, {PHASE_NAMES[phase]}", spell_accuracy(outcome[phase]["validation_accuracy"])
+    metrics = outcome.get("metrics")
+    if metrics is None:
+        return
+    images = f"{metrics['num_test_images']:,} test images"
+    yield f"test accuracy, float ({images})", spell_accuracy(metrics["float_test_accuracy"])
+    yield f"test accuracy, int8 in TFLM ({images})", spell_accuracy(metrics["int8_test_accuracy"])
+    yield "int8 and float agree on", spell_accuracy(metrics["agreement"])
+    yield "model.tflite", spell_kib(metrics["tflite_bytes"])
+    yield "flash: file and TFLM's code, estimated", spell_kib(metrics["flash_bytes"])
+    yield "arena on the 32-bit MCU, TFLM, estimated", spell_kib(metrics["estimated_arena_bytes"])
+    yield "arena on the 64-bit host, TFLM, measured", spell_kib(metrics["measured_arena_bytes"])
+
+
+def _read_classes(metrics: Mapping[str, Any]) -> Iterator[ClassAccuracy]:
+    for row in metrics.get("per_class", ()):
+        yield ClassAccuracy(
+            name=plain(row["class"]),
+            images=row["num_images"],
+            float_accuracy=spell_accuracy(row["float_accuracy"]),
+            int8_accuracy=spell_accuracy(row["int8_accuracy"]),
+            interval=str(wilson_interval(row["int8_accuracy"], row["num_images"])),
+        )

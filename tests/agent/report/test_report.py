@@ -1,0 +1,267 @@
+"""What the report says: the records' figures, whoever's words are in it, whatever the run came to."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import kilosmith
+from example_run import FIRST, SMALL, draw_answers, finish_run, says, whole
+
+from agent.inquiry import read_records
+from agent.places import cache_folder
+from agent.report.charts import draw_pareto
+from agent.report.comparison import group_runs, half_width
+from agent.report.figures import count_causes, count_endings, list_candidates, sum_statistics, trace_progress
+from agent.report.library import load_plotting_library
+from agent.report.member import read_member
+from agent.report.published import NETWORKS, is_published_task
+from agent.report.report import build_report
+from agent.reporting import open_runs, save_report
+from nas.errors import NoLegalCandidateError, SettingError
+from nas.events import Event
+from nas.records import RunRecords
+from nas.store import RunStore
+
+MAX_BYTES = 5_000_000
+
+
+class PageReader(HTMLParser):
+    """Tables by caption (rows of cell texts), the charts' JSON, and every tag with its attributes."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tables: dict[str, list[list[str]]] = {}
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.charts: dict[str, Any] = {}
+        self._rows: list[list[str]] = []
+        self._caption = ""
+        self._inside = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._inside = "charts" if dict(attrs).get("id") == "charts" else tag
+        if tag == "table":
+            self._rows, self._caption = [], ""
+        if tag == "tr":
+            self._rows.append([])
+        if tag in ("td", "th"):
+            self._rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "table":
+            self.tables[self._caption] = self._rows
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "caption":
+            self._caption += data
+        elif self._inside in ("td", "th"):
+            self._rows[-1][-1] += data
+        elif self._inside == "charts":
+            self.charts = json.loads(data)
+
+
+@pytest.fixture(scope="module")
+def library() -> str:
+    return load_plotting_library(cache_folder())
+
+
+@pytest.fixture(scope="module")
+def page(example_records: RunRecords, library: str) -> str:
+    return build_report("example", example_records, "the transcript", library)
+
+
+def test_every_proposal_is_in_the_table_with_the_records_figures(example_records: RunRecords, page: str) -> None:
+    head, *rows = PageReader(page).tables["Every proposal of the search"]
+    assert head[:4] == ["candidate", "ended", "made from", "accuracy (%)"]
+    assert len(rows) == len(example_records.trials)
+    for row, trial in zip(rows, example_records.trials, strict=True):
+        assert row[0] == trial.id
+        assert row[1].split(",")[0] == trial.state
+        assert ("on the front" in row[1]) == (trial.id in example_records.is_on_front)
+        if trial.validation_accuracy is not None and trial.state == "trained":
+            assert row[3] == f"{100 * trial.validation_accuracy:.2f}"
+        if trial.costs:
+            assert row[5:9] == [
+                f"{trial.costs['macs'] / 1e6:,.2f}",
+                f"{trial.costs['params']:,}",
+                f"{trial.costs['arena_bytes'] / 1024:,.1f}",
+                f"{trial.costs['flash_bytes'] / 1024:,.1f}",
+            ]
+
+
+def test_plots_hold_the_records_figures(example_records: RunRecords, page: str) -> None:
+    charts = PageReader(page).charts
+    points = {point["id"]: point for point in charts["pareto"]["data"]["values"]}
+    assert set(points) == {trial.id for trial in example_records.trained}
+    for trial in example_records.trained:
+        costs = trial.costs or {}
+        assert points[trial.id]["accuracy_percent"] == 100 * (trial.validation_accuracy or 0)
+        assert points[trial.id]["macs_m"] * 1e6 == pytest.approx(costs["macs"])
+        assert points[trial.id]["params_k"] * 1000 == pytest.approx(costs["params"])
+        assert points[trial.id]["sram_kib"] * 1024 == costs["arena_bytes"]
+    bars = charts["sram"]["data"]["values"]
+    for member in example_records.front:
+        assert sum(bar["kib"] for bar in bars if bar["id"] == member.id) * 1024 == (member.costs or {})["arena_bytes"]
+    steps = charts["hypervolume"]["data"]["values"]
+    assert steps[-1]["hypervolume"] == example_records.finished["hypervolume"]
+
+
+def test_network_is_shown_with_the_estimators_figures(example_records: RunRecords) -> None:
+    for trial in example_records.front:
+        member, costs = read_member(example_records, trial.id), example_records.costs(trial.id)
+        assert sum(stage.macs_m for stage in member.stages) * 1e6 == pytest.approx(costs.price.macs)
+        assert sum(stage.params for stage in member.stages) == costs.price.params
+        assert [round(operator.live_kib * 1024) for operator in member.operators] == list(costs.live_bytes)
+        assert [epoch.loss for epoch in member.epochs if epoch.phase == "mini-phase"] == [
+            point["loss"] for point in trial.curve
+        ]
+        assert [stage.holds_peak for stage in member.stages].count(True) == 1
+    delivered = read_member(example_records, example_records.delivered[0])
+    assert {epoch.phase for epoch in delivered.epochs} == {"mini-phase", "full training", "distillation"}
+    assert ("test accuracy, int8 in TFLM (359 test images)", "98.33%") in delivered.delivery
+    assert delivered.statements
+
+
+def test_progress_and_endings_add_up(example_records: RunRecords) -> None:
+    endings = {ending.name: ending.count for ending in count_endings(example_records.trials)}
+    assert sum(endings.values()) == len(example_records.trials)
+    causes = {ending.name: ending.count for ending in count_causes(example_records.trials)}
+    assert causes["duplicate"] == 1
+    assert causes["outside the search space"] == 1
+    over = [t for t in example_records.trials if any(v["constraint"] == "peak_sram" for v in t.violations)]
+    assert causes["limit of peak SRAM"] == len(over)
+    steps = trace_progress(example_records)
+    assert [step.hypervolume for step in steps] == sorted(step.hypervolume for step in steps)
+    assert steps[-1].trained == len(example_records.trained)
+    legal = sum(trial.state in ("trained", "failed") for trial in example_records.trials)
+    assert steps[-1].yield_percent == pytest.approx(100 * legal / len(example_records.trials))
+
+
+def test_statistics_are_those_of_the_front(example_records: RunRecords) -> None:
+    row = sum_statistics("this run", example_records)
+    figures = [100 * (member.validation_accuracy or 0) for member in example_records.front]
+    assert row.accuracy_percent == pytest.approx((min(figures), max(figures), sum(figures) / len(figures)))
+    assert (row.candidates, row.on_front) == (len(example_records.trained), len(example_records.front))
+
+
+def test_published_networks_stand_beside_cifar100_only(example_records: RunRecords, page: str) -> None:
+    assert is_published_task("cifar100:/somewhere")
+    assert not is_published_task("cifar10")
+    assert "LMaNet-Elite" not in page
+    points = draw_pareto(list_candidates(example_records), NETWORKS)["data"]["values"]
+    elite = next(point for point in points if point["id"] == "LMaNet-Elite")
+    assert (elite["accuracy_percent"], elite["macs_m"], elite["params_k"]) == (74.5, 86, 440)
+    assert elite["sram_kib"] == pytest.approx(165_000 / 1024)
+
+
+HOSTILE = "</script><script>alert(1)</script><b onclick='x'>\x1b[31mred\u202e"
+
+
+def test_nobodys_words_become_markup(example_copy: RunStore, tmp_path: Path, library: str) -> None:
+    with example_copy as store:
+        store.lock()
+        rows = [{"class": HOSTILE, "num_images": 10, "float_accuracy": 1.0, "int8_accuracy": 0.9, "drop": 0.1}]
+        metrics = dict(read_records(store).outcomes["c011"]["metrics"]) | {"per_class": rows}
+        store.append_event(Event("delivered", {"candidate": "c011", "metrics": metrics}), "2026-01-01T00:00:00+00:00")
+    page = build_report(HOSTILE, read_records(example_copy), HOSTILE, library)
+    found = PageReader(page)
+    clean = "</script><script>alert(1)</script><b onclick='x'>red"
+    assert found.tables["Class by class, the largest loss of int8 first (test split)"][1][0] == clean
+    assert not [tag for tag, attributes in found.tags if "onclick" in attributes]
+    assert [tag for tag, _ in found.tags].count("script") == 3  # the data, the library, the page's own
+    assert "\x1b" not in page
+    assert "\u202e" not in page.replace(library, "")
+
+
+def test_page_loads_nothing_from_anywhere(page: str) -> None:
+    for tag, attributes in PageReader(page).tags:
+        for name in ("src", "href", "action"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:")), (tag, attributes)
+    assert "default-src 'none'" in page
+
+
+def test_run_without_a_legal_candidate_has_a_report_that_says_why(tmp_path: Path) -> None:
+    too_large = whole({**FIRST[0], "kernel_size": 4}, *FIRST[1:])
+    with pytest.raises(NoLegalCandidateError):
+        finish_run(tmp_path, [says(too_large)] * 3 + [says()] * 40, run_id="nothing", design__max_proposals=3)
+    page = save_report(RunStore(tmp_path / "nothing")).read_text(encoding="utf-8")
+    found = PageReader(page)
+    assert "No candidate was trained" in page
+    assert "kernel_size" in found.tables["Every proposal of the search"][1][-1]
+    assert "pareto" not in found.charts
+    assert found.tables["Rejections by cause"][1] == ["outside the search space", "3"]
+
+
+def test_command_writes_the_report_into_the_run_folder(example_copy: RunStore, tmp_path: Path) -> None:
+    result = kilosmith("report", "example", "--json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    document = json.loads(result.stdout)
+    path = tmp_path / document["report"]
+    assert path.resolve() == (example_copy.folder / "report.html").resolve()
+    assert path.stat().st_size == document["bytes"] < MAX_BYTES
+    assert "Run example" in path.read_text(encoding="utf-8")
+    elsewhere = kilosmith("report", "example", "--out", "no/such/folder/r.html", cwd=tmp_path)
+    assert elsewhere.returncode == 2
+    assert len(elsewhere.stderr.splitlines()) == 1
+
+
+def test_report_of_200_trials_is_small_and_quick(tmp_path: Path) -> None:
+    store = finish_run(
+        tmp_path, draw_answers(200), design__max_proposals=200, design__max_trials=200, design__num_whole=200
+    )
+    load_plotting_library(cache_folder())
+    started = time.monotonic()
+    path = save_report(RunStore(store.folder))
+    assert time.monotonic() - started < 10
+    assert path.stat().st_size < MAX_BYTES
+    assert len(PageReader(path.read_text(encoding="utf-8")).tables["Every proposal of the search"]) == 201
+
+
+@pytest.fixture(scope="module")
+def three_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("three")
+    for seed, figures in enumerate(({"c001": 0.9, "c002": 0.8}, {"c001": 0.8, "c002": 0.7}, {"c001": 0.7})):
+        answers = [says(whole(*FIRST)), says(whole(*SMALL))]
+        finish_run(root, answers, run_id=f"seed{seed}", figures=figures, seed=seed, design__max_proposals=2)
+    return root
+
+
+def test_comparison_gives_hypervolume_with_its_interval(three_runs: Path, tmp_path: Path) -> None:
+    names = ["seed0", "seed1", "seed2"]
+    out = tmp_path / "comparison.html"
+    result = kilosmith("compare", *names, "--runs", str(three_runs), "--out", str(out), "--json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    document = json.loads(result.stdout)
+    volumes = [read_records(RunStore(three_runs / name)).finished["hypervolume"] for name in names]
+    assert [row["hypervolume"] for row in document["runs"]] == volumes
+    (group,) = document["designers"]
+    assert group["mean"] == pytest.approx(sum(volumes) / 3)
+    assert group["half_width"] == pytest.approx(half_width(volumes))
+    rows = PageReader(out.read_text(encoding="utf-8")).tables["Search statistics (as the paper's Table III)"]
+    assert [row[-1] for row in rows[1:]] == [f"{volume:.4f}" for volume in volumes]
+
+
+def test_interval_is_students(three_runs: Path) -> None:
+    # 3 values: t = 4.3027, standard deviation 0.1
+    assert half_width([0.4, 0.5, 0.6]) == pytest.approx(4.302653 * 0.1 / 3**0.5, rel=1e-5)
+    assert half_width([0.4]) is None
+    (group,) = group_runs(open_runs(three_runs, ["seed0", "seed1"]))
+    assert re.fullmatch(r"0\.\d{4} \+- \d\.\d{4}", group.interval)
+
+
+def test_runs_that_measure_different_things_are_not_compared(three_runs: Path, tmp_path: Path) -> None:
+    settings = {"run_id": "other", "design__max_proposals": 1, "budget__macs_max": 3_000_000}
+    finish_run(three_runs, [says(whole(*FIRST))], **settings)  # type: ignore[arg-type]
+    result = kilosmith("compare", "seed0", "other", "--runs", str(three_runs), cwd=tmp_path)
+    assert result.returncode == 2
+    assert "another budget" in result.stderr
+    with pytest.raises(SettingError, match="two different runs"):
+        open_runs(three_runs, ["seed0", "seed0"])

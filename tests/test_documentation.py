@@ -1,0 +1,86 @@
+"""What README and docs promise: commands that exist, links that lead somewhere, help pages as they are."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import environment
+from help_pages import PAGE, ROOT, render_help_pages
+from typer.main import get_command
+
+from agent.commands import build_app
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+MAX_IMAGE_BYTES = 300_000
+_FENCE = re.compile(r"^```(?:sh|text)?\n(.*?)^```", re.M | re.S)
+_INLINE = re.compile(r"`(kilosmith [a-z][^`]*)`")
+_LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
+
+
+def find_commands(document: Path) -> list[str]:
+    """The command lines of our own in its code blocks and its prose, comments cut off."""
+    text = document.read_text(encoding="utf-8")
+    lines = [line.strip() for block in _FENCE.findall(text) for line in block.splitlines()]
+    found = [part.strip().removeprefix("$ ") for line in lines for part in line.split("&&")]
+    prose = _FENCE.sub("", text)
+    return [line for line in (*found, *_INLINE.findall(prose)) if line.startswith(("kilosmith ", "python -m agent "))]
+
+
+COMMANDS = sorted({(document.name, line) for document in DOCUMENTS for line in find_commands(document)})
+
+
+def test_documents_hold_commands() -> None:
+    assert ("README.md", "python -m agent run") in COMMANDS
+    assert len(COMMANDS) > 15
+
+
+@pytest.mark.parametrize(("document", "line"), COMMANDS)
+def test_documented_command_is_one_the_command_line_takes(document: str, line: str) -> None:
+    words = shlex.split(line, comments=True)
+    arguments = words[3:] if words[0] == "python" else words[1:]
+    root = get_command(build_app())
+    if arguments[0].startswith("--"):
+        assert any(arguments[0] in parameter.opts for parameter in root.params)
+        return
+    command = root.commands[arguments[0]]  # type: ignore[attr-defined]
+    rest = arguments[1:]
+    if not rest and any(parameter.required for parameter in command.params):
+        return  # prose that names a command
+    command.make_context(arguments[0], rest)  # raises for an unknown option, a missing argument, a wrong value
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in _LINK.findall(document.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (document.parent / target).exists(), target
+
+
+def test_screenshots_are_small() -> None:
+    images = list((ROOT / "docs" / "images").glob("*.png"))
+    assert len(images) >= 5
+    for image in images:
+        assert image.stat().st_size < MAX_IMAGE_BYTES, image.name
+
+
+def test_help_pages_are_those_of_the_command_line() -> None:
+    assert PAGE.read_text(encoding="utf-8") == render_help_pages(), "run: python -m tests.help_pages"
+
+
+def test_shell_completion_knows_the_commands(tmp_path: Path) -> None:
+    asked = {"_KILOSMITH_COMPLETE": "complete_bash", "COMP_WORDS": "kilosmith re", "COMP_CWORD": "1"}
+    result = subprocess.run(
+        [sys.executable, "-m", "agent"],
+        env=environment() | asked,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0
+    assert result.stdout.split() == ["resume", "replay", "report"]
