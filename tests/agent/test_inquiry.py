@@ -203,7 +203,9 @@ def test_a_training_that_was_interrupted_can_be_asked_for_again(example_copy: Ru
         terminal.type("train c004 with kernel 3 in stage 1\r")
         terminal.expect("[y/N]")
         terminal.type("y\r")
-        terminal.expect("y\r\n")
+        maps, deadline = Path(f"/proc/{terminal.process.pid}/maps"), time.monotonic() + 60
+        while "libtorch" not in maps.read_text() and time.monotonic() < deadline:
+            time.sleep(0.01)
         os.killpg(terminal.process.pid, signal.SIGINT)  # while torch is being loaded
         terminal.expect("interrupted; nothing of this question was kept")
         terminal.expect(PROMPT)

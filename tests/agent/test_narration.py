@@ -91,4 +91,4 @@ def test_a_terminal_sees_progress_with_time_left() -> None:
 
 
 def test_plain_text_is_one_line_without_control_characters() -> None:
-    assert plain("a\r\nb\tc\x00\x1b[1m") == "a b c[1m"
+    assert plain("a\r\nb\tc\x00\x1b[1m") == "a b c"

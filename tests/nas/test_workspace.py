@@ -3,9 +3,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import torch
 from search_examples import BUDGET, make_stages
 
 from nas.errors import CheckError, SettingError
+from nas.network import Network
 from nas.space import Edit
 from nas.workspace import Workspace
 
@@ -27,6 +29,40 @@ def test_a_legal_candidate_is_trained_and_recorded_once(open_workspace: Open) ->
     assert workspace.mini_train(candidate) == trained
     assert workspace.store.load_trials() == [trained]
     assert not workspace.store.training_folder(candidate, "mini").exists()
+
+
+def test_a_phase_that_fails_is_the_outcome_of_its_trial_with_the_reason(
+    open_workspace: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhaust(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    workspace = open_workspace()
+    monkeypatch.setattr(Network, "forward", exhaust)
+    failed = workspace.mini_train(propose(workspace, 1))
+    assert (failed.state, failed.validation_accuracy) == ("failed", None)
+    assert failed.reason == "memory did not hold 2 images at a time"
+    monkeypatch.undo()
+    assert workspace.mini_train(propose(workspace, 2, kernel_size=5)).state == "trained"
+    assert [member.id for member in workspace.front().members] == ["c002"]
+
+
+def test_a_batch_that_was_split_for_memory_is_said_of_its_trial(
+    open_workspace: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Network.forward
+
+    def narrow(self: Network, images: torch.Tensor) -> torch.Tensor:
+        if self.training and len(images) > 64:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return whole(self, images)
+
+    workspace = open_workspace()
+    monkeypatch.setattr(Network, "forward", narrow)
+    trained = workspace.mini_train(propose(workspace, 1))
+    assert trained.state == "trained"
+    assert trained.reason == "memory did not hold a whole batch: its gradients were summed over 2 parts"
+    assert trained.curve[0]["parts"] == 2
 
 
 def test_an_equal_network_is_a_duplicate_that_names_the_earlier_candidate(open_workspace: Open) -> None:
