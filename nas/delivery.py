@@ -24,9 +24,10 @@ from nas.export.card import render_card
 from nas.export.firmware import arena_with_margin, describe_host, read_firmware, render_firmware
 from nas.export.folder import METRICS_FILE, check_replaceable, write_folder
 from nas.export.frames import fit_affine
+from nas.export.int8_choice import Converted, Finetuning, choose_int8
 from nas.export.onnx_network import export_onnx, run_onnx
 from nas.export.operator_support import require_supported
-from nas.export.scoring import Answers, answer_test_split, prepare
+from nas.export.scoring import Answers, answer_split, prepare
 from nas.export.tflite import convert_int8, list_operators, read_quantization
 from nas.export.tflm import ArenaMeasurement, measure_arena
 from nas.export.vectors import TestVectors, choose_vectors
@@ -53,12 +54,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class _Exports:
-    """The converted models and what was measured on them. `arena_bytes` is the need of the 32-bit MCU."""
+    """The chosen network, its converted models and what was measured on them. `quantization` tells of the choice."""
 
-    tflite: bytes
+    chosen: Converted
+    quantization: dict[str, Any]
     onnx: bytes
-    measured: ArenaMeasurement
-    arena_bytes: int
     answers: Answers
     vectors: TestVectors
     num_calibration_images: int
@@ -76,11 +76,13 @@ def deliver(
     *,
     training: Mapping[str, Any],
     provenance: Mapping[str, Any],
+    finetuning: Finetuning,
     events: EventSink,
 ) -> Delivery:
     """Write the delivery folder of a trained network and return its metrics; the same arguments give the same bytes.
 
     `training` says where the weights come from, `provenance` how to make them again (`seed`, `command`, `recipes`).
+    Where int8 loses too much on validation images, `finetuning` may replace the network (`choose_int8`).
     This is where the test split is read, once, all of it. Raises CheckError, with figures, for a model that does not
     fit the order's limits, an operator TFLM lacks, or an ONNX file that computes something else; SettingError for a
     folder that must not be replaced or cannot be written.
@@ -91,17 +93,17 @@ def deliver(
         data = {"phase": "export", "candidate": order.candidate_id, "step": step, "done": done, "total": total}
         events(Event("progress", data, transient=True))
 
-    exports = _export(network, order, task, dataset, tell)
+    exports = _export(network, order, task, dataset, finetuning, tell)
     tell("writing the folder")
     metrics: dict[str, Any] = {"candidate": order.candidate_id, "board": order.limits.board_name}
     metrics |= _figures(exports, task, dataset, order.limits, order.estimated)
-    metrics |= {"training": dict(training), "provenance": dict(provenance)}
+    metrics |= {"training": _origin(training, exports.quantization), "provenance": dict(provenance)}
     metrics["versions"] = {package: version(package) for package in PACKAGES}
-    firmware = render_firmware(read_firmware(metrics, exports.tflite, exports.vectors))
+    firmware = render_firmware(read_firmware(metrics, exports.chosen.model, exports.vectors))
     files = {
-        MODEL_FILE: exports.tflite,
+        MODEL_FILE: exports.chosen.model,
         "model.onnx": exports.onnx,
-        "weights.safetensors": _weights(network),
+        "weights.safetensors": _weights(exports.chosen.network),
         "architecture.json": _json(order.architecture.to_dict()),
         VECTORS_FILE: exports.vectors.to_bytes(),
         **{f"firmware/{name}": text.encode("ascii") for name, text in firmware.items()},
@@ -113,33 +115,49 @@ def deliver(
     return Delivery(order.folder, metrics)
 
 
-def _export(network: Network, order: DeliveryOrder, task: Task, dataset: Dataset, tell: _Tell) -> _Exports:
-    """Convert, check the fit before anything slow, then run every test image."""
+def _export(
+    network: Network, order: DeliveryOrder, task: Task, dataset: Dataset, finetuning: Finetuning, tell: _Tell
+) -> _Exports:
+    """Convert, check the fit before anything slow, choose on validation images, then run every test image."""
     tell("converting to int8")
     calibration = _calibration_images(dataset, task)
-    model = convert_int8(network, order.architecture, task, calibration)
-    require_supported(list_operators(model))
-    tell("measuring the arena")
-    measured = measure_arena(model)
-    arena_bytes = _require_fit(model, measured, order.estimated, order.limits)
-    answers = answer_test_split(network, model, measured.total_bytes, dataset, task, tell)
+
+    def convert(one: Network) -> Converted:
+        model = convert_int8(one, order.architecture, task, calibration)
+        require_supported(list_operators(model))
+        tell("measuring the arena")
+        measured = measure_arena(model)
+        return Converted(one, model, measured, _require_fit(model, measured, order.estimated, order.limits))
+
+    chosen, quantization = choose_int8(convert(network), convert, finetuning, calibration, dataset, task, tell)
+    network, model, arena_bytes = chosen.network, chosen.model, chosen.measured.total_bytes
+    answers = answer_split(network, model, arena_bytes, dataset.test, dataset, task, tell, name="test")
     tell("choosing test vectors")
     affine = fit_affine(task, dataset.mean, dataset.std, read_quantization(model)[0])
-    vectors = choose_vectors(model, dataset.test, answers.int8_logits, task, affine, arena_bytes=measured.total_bytes)
+    vectors = choose_vectors(model, dataset.test, answers.int8_logits, task, affine, arena_bytes=arena_bytes)
     tell("exporting to ONNX")
     onnx = export_onnx(network, task)
     difference = _compare_onnx(onnx, network, calibration[:NUM_ONNX_IMAGES])
-    return _Exports(model, onnx, measured, arena_bytes, answers, vectors, len(calibration), difference)
+    return _Exports(chosen, quantization, onnx, answers, vectors, len(calibration), difference)
+
+
+def _origin(training: Mapping[str, Any], quantization: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the delivered weights come from: the phase "qat" when fine-tuned ones were kept."""
+    if quantization["kept"] == "as trained":
+        return dict(training)
+    reached = {**training["validation_accuracy"], "qat": quantization["finetuning"]["validation_accuracy"]}
+    changed = {"weights_of_phase": "qat", "finetuned_from_phase": training["weights_of_phase"]}
+    return {**training, **changed, "validation_accuracy": reached}
 
 
 def _figures(
     exports: _Exports, task: Task, dataset: Dataset, limits: DeliveryLimits, estimated: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What the delivered network is worth and costs, estimated beside measured; accuracies are fractions."""
-    accuracies = exports.answers.figures()
+    accuracies, model, measured = exports.answers.figures(), exports.chosen.model, exports.chosen.measured
     return {
         "dataset": {"name": dataset.name, "fingerprint": dataset.fingerprint},
-        **_interface(exports.tflite, task, dataset),
+        **_interface(model, task, dataset),
         "num_test_images": len(dataset.test),
         **accuracies,
         "intervals": {
@@ -148,20 +166,19 @@ def _figures(
         },
         "macs": estimated["macs"],
         "params": estimated["params"],
-        "tflite_bytes": len(exports.tflite),
+        "tflite_bytes": len(model),
         "estimated_tflite_bytes": estimated["tflite_bytes"],
-        "flash_bytes": flash_bytes(len(exports.tflite)),
+        "flash_bytes": flash_bytes(len(model)),
         "flash_limit_bytes": limits.flash_bytes,
         "estimated_arena_bytes": estimated["peak_sram"]["arena_bytes"],
-        "required_arena_bytes": exports.arena_bytes,
+        "required_arena_bytes": exports.chosen.arena_bytes,
         "peak_sram_limit_bytes": limits.peak_sram_bytes,
         "estimated_host_arena_bytes": estimated["peak_sram"]["host_arena_bytes"],
-        "measured_arena_bytes": exports.measured.total_bytes,
-        "measured_arena": {"total_bytes": exports.measured.total_bytes}
-        | asdict(exports.measured)
-        | {"host": describe_host()},
-        "firmware_arena_bytes": arena_with_margin(exports.measured.total_bytes, limits.ram_bytes),
-        "operators": list(list_operators(exports.tflite)),
+        "measured_arena_bytes": measured.total_bytes,
+        "measured_arena": {"total_bytes": measured.total_bytes} | asdict(measured) | {"host": describe_host()},
+        "firmware_arena_bytes": arena_with_margin(measured.total_bytes, limits.ram_bytes),
+        "operators": list(list_operators(model)),
+        "quantization": exports.quantization,
         "num_calibration_images": exports.num_calibration_images,
         "num_test_vectors": len(exports.vectors.frames),
         "onnx_max_difference": exports.onnx_max_difference,

@@ -69,6 +69,7 @@ class LocalWorkshop:
     def deliver(self, order: DeliveryOrder) -> dict[str, Any]:
         """The metrics of the delivery folder, written from the better weights of full and distill."""
         from nas.delivery import deliver  # late: tensorflow
+        from nas.export.int8_choice import Finetuning
 
         chosen = self._phases.best(order.candidate_id, order.architecture)
         self.events(Event("progress", {"phase": "export", "step": "converting"}, transient=True))
@@ -80,6 +81,10 @@ class LocalWorkshop:
             self.data,
             training=chosen.origin,
             provenance={"command": self.command, "seed": self.seed, "recipes": recipes},
+            finetuning=Finetuning(
+                self.training.qat.threshold,
+                lambda images: self._phases.finetune(order.candidate_id, chosen.network, images),
+            ),
             events=self.events,
         )
         self.events(delivery_event(order.candidate_id, delivery.metrics))

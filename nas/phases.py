@@ -1,7 +1,8 @@
-"""The three training phases of a candidate and the teacher they need, on disk under the run's training folder."""
+"""The training phases of a candidate and the teacher they need, on disk under the run's training folder."""
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 from collections.abc import Callable
@@ -9,17 +10,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from nas.architecture import Architecture, Task
 from nas.datasets import Dataset
 from nas.errors import CheckError
 from nas.events import Event, EventSink
+from nas.export.int8_choice import Finetuned
 from nas.network import Network, build_network
 from nas.store import RunStore, write_json
 from nas.training import EpochResult, Recipe, TrainingResult, TrainingSettings
 from nas.training.devices import choose_device
 from nas.training.loop import train
+from nas.training.quantization import Int8Network
 from nas.training.teacher import teach
 from nas.training.weights import load_weights, save_weights
 from nas.workshop import TrainedPhase, phase_event
@@ -83,6 +89,17 @@ class Phases:
         recipe = self._settings.distill
         return self._run(candidate_id, network, recipe, "distill", teaching.logits, teaching.validation_accuracy)
 
+    def finetune(self, candidate_id: str, network: Network, calibration: NDArray[np.float32]) -> Finetuned:
+        """A copy of `network` trained on under int8's rounding, phase "qat"; ranges start from `calibration`.
+
+        `calibration`: prepared images (N, H, W, C). A finished phase is its last checkpoint: other weights to start
+        from would have another one.
+        """
+        tuned = copy.deepcopy(network)
+        images = torch.from_numpy(np.ascontiguousarray(calibration.transpose(0, 3, 1, 2)))  # -> (N, C, H, W)
+        phase = self._train(candidate_id, Int8Network(tuned, images), self._settings.qat, "qat")
+        return Finetuned(tuned, len(phase.curve), phase.validation_accuracy, phase.failure)
+
     def best(self, candidate_id: str, architecture: Architecture) -> ChosenWeights:
         """The weights with the better validation accuracy of full and distill, distill on a tie."""
         finished = [phase for name in ("distill", "full") if (phase := self._finished(candidate_id, name))]
@@ -126,6 +143,18 @@ class Phases:
         finished = self._finished(candidate_id, phase)
         if finished is not None:
             return self._told(candidate_id, finished)
+        return self._train(candidate_id, network, recipe, phase, teacher_logits, teacher_accuracy)
+
+    def _train(
+        self,
+        candidate_id: str,
+        network: nn.Module,
+        recipe: Recipe,
+        phase: str,
+        teacher_logits: Tensor | None = None,
+        teacher_accuracy: float | None = None,
+    ) -> TrainedPhase:
+        """Train, or go on after the last checkpoint, and leave weights and outcome."""
         folder = self._store.training_folder(candidate_id, phase)
         folder.mkdir(parents=True, exist_ok=True)
         result = train(

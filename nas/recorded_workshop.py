@@ -42,10 +42,13 @@ class RecordedWorkshop:
         return self._find(candidate_id, "distill")
 
     def deliver(self, order: DeliveryOrder) -> dict[str, Any]:
-        """The recorded metrics; nothing is written."""
+        """The recorded metrics; nothing is written. A network that was fine-tuned for int8 was so on the way."""
         metrics = self._deliveries.get(order.candidate_id)
         if metrics is None:
             raise CheckError(f"the trace must hold every delivery; that of {order.candidate_id} is missing")
+        finetuned = self._phases.get((order.candidate_id, "qat"))
+        if finetuned is not None:
+            self._events(phase_event(order.candidate_id, finetuned))
         self._events(delivery_event(order.candidate_id, metrics))
         return metrics
 

@@ -1,4 +1,4 @@
-"""What a delivered network is worth: float and int8 answers on the whole test split, overall and class by class."""
+"""What a network is worth: float and int8 answers on a whole split, overall and class by class."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.architecture import Task
-from nas.datasets.images import Dataset, Images
+from nas.datasets.images import Dataset, Images, Split
 from nas.export.tflite import read_quantization
 from nas.export.tflm import predict
 
@@ -58,26 +58,33 @@ def prepare(images: Images, dataset: Dataset, task: Task) -> NDArray[np.float32]
     return np.ascontiguousarray(prepared.permute(0, 2, 3, 1).numpy())
 
 
-def answer_test_split(
-    network: Network, model: bytes, arena_bytes: int, dataset: Dataset, task: Task, tell: Callable[..., None]
+def answer_split(
+    network: Network,
+    model: bytes,
+    arena_bytes: int,
+    split: Split,
+    dataset: Dataset,
+    task: Task,
+    tell: Callable[..., None],
+    *,
+    name: str,
 ) -> Answers:
-    """Answers on the whole test split, the int8 ones in an arena of `arena_bytes`: proof that it is enough.
+    """Answers on the whole `split` of `dataset`, the int8 ones in an arena of `arena_bytes`: proof that it is enough.
 
-    `tell(step, done, total)` is called as the work goes on.
+    `tell(step, done, total)` is called as the work goes on; `name` is what it calls the split.
     """
     from nas.training.prediction import predict_logits  # late: torch
 
-    tell("running the float network on the test split")
-    test = dataset.test
-    float_answers = predict_logits(network, test.images, dataset, task).numpy().argmax(axis=1)
+    tell(f"running the float network on the {name} split")
+    float_answers = predict_logits(network, split.images, dataset, task).numpy().argmax(axis=1)
     input_quantization, _ = read_quantization(model)
-    integers = np.empty((len(test), task.height, task.width, task.channels), np.int8)
-    for start in range(0, len(test), CHUNK_IMAGES):  # the whole split as float would be four times as large
+    integers = np.empty((len(split), task.height, task.width, task.channels), np.int8)
+    for start in range(0, len(split), CHUNK_IMAGES):  # the whole split as float would be four times as large
         chunk = slice(start, start + CHUNK_IMAGES)
-        integers[chunk] = input_quantization.quantize(prepare(test.images[chunk], dataset, task))
+        integers[chunk] = input_quantization.quantize(prepare(split.images[chunk], dataset, task))
 
     def on_progress(done: int, total: int) -> None:
-        tell("running the test split in TFLM", done, total)
+        tell(f"running the {name} split in TFLM", done, total)
 
     logits = predict(model, integers, arena_bytes=arena_bytes, on_progress=on_progress)
-    return Answers(float_answers, logits, test.labels)
+    return Answers(float_answers, logits, split.labels)

@@ -4,7 +4,15 @@ What is re-exported here needs no torch, so that reading a configuration stays q
 `.prediction` and `.weights` do need it.
 """
 
-from nas.training.recipe import DistillRecipe, Recipe, TeacherSettings, TrainingSettings
+from nas.training.recipe import DistillRecipe, QuantizationRecipe, Recipe, TeacherSettings, TrainingSettings
 from nas.training.results import EpochResult, TrainingResult
 
-__all__ = ["DistillRecipe", "EpochResult", "Recipe", "TeacherSettings", "TrainingResult", "TrainingSettings"]
+__all__ = [
+    "DistillRecipe",
+    "EpochResult",
+    "QuantizationRecipe",
+    "Recipe",
+    "TeacherSettings",
+    "TrainingResult",
+    "TrainingSettings",
+]

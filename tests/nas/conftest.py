@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delivery_examples import ARCHITECTURE, LIMITS, PROVENANCE, TASK, Deliver
+from delivery_examples import ARCHITECTURE, LIMITS, NO_FINETUNING, PROVENANCE, TASK, Deliver
 
 from nas.cost import report
 from nas.datasets import Dataset, load_dataset
@@ -44,6 +44,7 @@ def deliver_to(trained_network: Network, digits: Dataset) -> Deliver:
         }
         training = {"weights_of_phase": "full", "validation_accuracy": {"full": 0.97}}
         arguments: dict[str, Any] = {"training": training, "provenance": PROVENANCE, "events": ignore_events}
+        arguments["finetuning"] = NO_FINETUNING
         for name, value in changes.items():
             (arguments if name in arguments else order)[name] = value
         return deliver(trained_network, DeliveryOrder(**order), TASK, digits, **arguments)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from nas.architecture import Architecture, Stage, Task
 from nas.delivery import Delivery
+from nas.export.int8_choice import Finetuned, Finetuning
 from nas.workshop import DeliveryLimits
 
 Deliver = Callable[..., Delivery]
@@ -20,3 +22,10 @@ ARCHITECTURE = Architecture(
 TASK = Task(24, 24, 1, 10)
 LIMITS = DeliveryLimits("nrf52840", ram_bytes=262_144, flash_bytes=524_288, peak_sram_bytes=65_536)
 PROVENANCE = {"command": "kilosmith run --preset quick", "seed": 3, "recipes": {"full": {"epochs": 4}}}
+
+
+def refuse(images: Any) -> Finetuned:
+    raise AssertionError("int8 loses less than the threshold: nothing may be fine-tuned")
+
+
+NO_FINETUNING = Finetuning(0.01, refuse)

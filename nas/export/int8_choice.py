@@ -1,0 +1,130 @@
+"""Which int8 model is delivered: of the network as trained, or, where that loses too much, of one fine-tuned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.architecture import Task
+from nas.datasets.images import Dataset, Split, draw_stratified
+from nas.export.scoring import answer_split
+from nas.export.tflm import ArenaMeasurement
+
+if TYPE_CHECKING:
+    from nas.network import Network
+
+# A large network takes long in TFLM's reference kernels. Where the two models are right on different 2% of the images,
+# the standard error of their difference is sqrt(0.02 / 2000) = 0.3 points.
+MOST_IMAGES = 2000
+DRAW_SEED = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Converted:
+    """A network and its int8 model, known to fit. `arena_bytes` is the need of the 32-bit MCU."""
+
+    network: Network
+    model: bytes
+    measured: ArenaMeasurement
+    arena_bytes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finetuned:
+    """The outcome of phase "qat" after so many epochs; `network` is of no use when `failure` says something.
+
+    `validation_accuracy` (fraction) is the phase's own: of the whole validation split, the rounding simulated in torch.
+    """
+
+    network: Network
+    epochs: int
+    validation_accuracy: float
+    failure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finetuning:
+    """Where fine-tuning begins, and how it is done.
+
+    `threshold` is the tolerated loss of validation accuracy (fraction). `run` takes the calibration images, float32
+    (N, H, W, C), and leaves the network it starts from as it is.
+    """
+
+    threshold: float
+    run: Callable[[NDArray[np.float32]], Finetuned]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Right answers of float and int8 on the same `num_images`."""
+
+    num_images: int
+    float_right: int
+    int8_right: int
+
+    def exceeds(self, threshold: float) -> bool:
+        """Whether int8 loses more than the threshold; counted in images, so that a loss of just so much does not."""
+        return self.float_right - self.int8_right > threshold * self.num_images + 1e-9
+
+    def figures(self) -> dict[str, float]:
+        """Both accuracies as fractions."""
+        return {
+            "float_validation_accuracy": self.float_right / self.num_images,
+            "int8_validation_accuracy": self.int8_right / self.num_images,
+        }
+
+
+def choose_int8(
+    start: Converted,
+    convert: Callable[[Network], Converted],
+    finetuning: Finetuning,
+    calibration: NDArray[np.float32],
+    dataset: Dataset,
+    task: Task,
+    tell: Callable[..., None],
+) -> tuple[Converted, dict[str, Any]]:
+    """What to deliver, and the record of the decision, which only validation images take part in.
+
+    `start` loses no more than the threshold: it is kept. Else fine-tuning runs once, its network is converted, and the
+    int8 model with more right answers is kept, `start` on a tie or a failure. `calibration` as in `Finetuning.run`.
+    """
+    split = _draw(dataset.validation)
+
+    def compare(one: Converted) -> Comparison:
+        arena_bytes = one.measured.total_bytes
+        answers = answer_split(one.network, one.model, arena_bytes, split, dataset, task, tell, name="validation")
+        int8_answers = answers.int8_logits.argmax(axis=1)
+        return Comparison(
+            num_images=len(split),
+            float_right=int(np.count_nonzero(answers.float_answers == split.labels)),
+            int8_right=int(np.count_nonzero(int8_answers == split.labels)),
+        )
+
+    before = compare(start)
+    record: dict[str, Any] = {"num_images": len(split), "threshold": finetuning.threshold, "before": before.figures()}
+    if not before.exceeds(finetuning.threshold):
+        return start, record | {"finetuning": None, "kept": "as trained"}
+    tell("int8 loses too much: fine-tuning for it")
+    tuned = finetuning.run(calibration)
+    figures = {"epochs": tuned.epochs, "validation_accuracy": tuned.validation_accuracy, "failure": tuned.failure}
+    record["finetuning"] = figures | {"after": None}
+    if tuned.failure:
+        return start, record | {"kept": "as trained"}
+    tell("converting the fine-tuned network to int8")
+    second = convert(tuned.network)
+    after = compare(second)
+    record["finetuning"]["after"] = after.figures()
+    if after.int8_right > before.int8_right:
+        return second, record | {"kept": "fine-tuned"}
+    return start, record | {"kept": "as trained"}
+
+
+def _draw(validation: Split) -> Split:
+    """The whole split, or `MOST_IMAGES` of it, each class with its share."""
+    if len(validation) <= MOST_IMAGES:
+        return validation
+    return validation.take(draw_stratified(validation.labels, MOST_IMAGES, DRAW_SEED))
