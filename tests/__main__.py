@@ -23,7 +23,9 @@ def main() -> int:
     root = Path(__file__).resolve().parent.parent
     scripts = Path(sys.executable).parent
     failed = []
-    for name, command in (*CHECKS, ("pytest", [sys.executable, "-m", "pytest", *sys.argv[1:]])):
+    # a file's tests share costly fixtures, so that they stay in one process; -n 0 after it runs all in this one
+    pytest = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", *sys.argv[1:]]
+    for name, command in (*CHECKS, ("pytest", pytest)):
         started = time.monotonic()
         program = scripts / command[0]
         full = [str(program) if program.exists() else command[0], *command[1:]]
