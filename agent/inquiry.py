@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from graphs.inquiry.state import Mode, Turn
     from graphs.tracing import AnswerSource
 
-MAX_QUESTION = 2_000
+MAX_QUESTION = 2_000  # characters
 _ROUTED = ("smollm2", "random", "mutate")  # cannot choose tools: the router does
 
 Confirm = Callable[[Mapping[str, Any]], bool]

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
+from nas.explanation.limits import NAMES
 from nas.plain_text import plain, plain_lines
 
 if TYPE_CHECKING:
     from graphs.inquiry.state import Turn
-
-_NAMES = {"macs": "MACs", "peak_sram": "peak SRAM", "flash": "flash"}
 
 
 def print_turn(console: Console, turn: Turn) -> None:
@@ -41,7 +40,7 @@ def spell_request(asked: Mapping[str, Any]) -> str:
     """What a training that waits for a confirmation would do."""
     seconds = asked["seconds"]
     about = f", about {seconds:,.0f} s" if seconds is not None else ""
-    broken = ", ".join(_NAMES.get(name, name) for name in asked["breaks"])
+    broken = ", ".join(NAMES[name] for name in asked["breaks"])
     warning = f"; it breaks the limit of {broken}" if broken else ""
     return f"Train {asked['candidate']} with {asked['edits']} for {asked['epochs']} epochs{about}{warning}?"
 

@@ -116,7 +116,7 @@ class RunRecords:
         """The Pareto front, most accurate first."""
         return find_front(self.trials)
 
-    @property
+    @cached_property
     def is_on_front(self) -> frozenset[str]:
         """Ids of the front's members."""
         return frozenset(member.id for member in self.front)

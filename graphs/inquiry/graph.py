@@ -32,7 +32,6 @@ MAX_ANSWERS = 8  # of the chat model for one question
 MAX_CALLS = 8  # tool calls for one question
 MAX_COMPLAINTS = 1
 NUM_TURNS_SHOWN = 4
-MAX_QUESTION = 2_000  # characters
 _HYPOTHETICAL_TOOLS = ("price_edits", "train_what_if")  # whose answers speak of networks that are not on record
 CAN_ANSWER = (
     "I can answer from this run's records and estimators: why a candidate was chosen, rejected or beaten; what another "
@@ -56,7 +55,7 @@ class InquiryNodes:
         return self._ask(state) if state["mode"] == "model" else self._route(state)
 
     def _route(self, state: InquiryState) -> dict[str, Any]:
-        route = route_question(state["question"][:MAX_QUESTION], self.records, read_focus(state["history"]))
+        route = route_question(state["question"], self.records, read_focus(state["history"]))
         if not route.calls:
             return {"pending": [], "is_declined": True, "answer": f"I cannot answer that: {route.reason}. {CAN_ANSWER}"}
         calls = [{"name": call["tool"], "args": dict(call["args"])} for call in route.calls[:MAX_CALLS]]
@@ -93,7 +92,7 @@ class InquiryNodes:
         messages: list[BaseMessage] = [SystemMessage(text)]
         for turn in state["history"][-NUM_TURNS_SHOWN:]:
             messages += [HumanMessage(turn["question"]), AIMessage(turn["answer"])]
-        return [*messages, HumanMessage(state["question"][:MAX_QUESTION])]
+        return [*messages, HumanMessage(state["question"])]
 
     def consult(self, state: InquiryState) -> dict[str, Any]:
         """Make the calls; every one gets an answer, and training asks a person first."""

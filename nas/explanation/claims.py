@@ -16,7 +16,6 @@ from nas.explanation.counterfactuals import find_counterfactuals, spell_short
 from nas.explanation.effects import find_effect
 from nas.explanation.limits import list_limits
 from nas.explanation.uncertainty import half_width_of_difference, wilson_interval
-from nas.plain_text import plain_markdown
 from nas.quantities import (
     spell_accuracy,
     spell_kib,
@@ -255,8 +254,3 @@ def _claim_counterfactuals(records: RunRecords, trial: Trial) -> Iterator[Claim]
         edit = effect.edits[0]
         change = effect.price_after.macs - effect.price_before.macs
         yield Claim("counterfactual", f"{trial.id} stage {edit.stage}", f"if_{edit.field}", change, sentence)
-
-
-def spell_reason(trial: Trial) -> str:
-    """Why a proposal ended as it did, safe for Markdown: reasons hold what a language model wrote."""
-    return plain_markdown(trial.reason)

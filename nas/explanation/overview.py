@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from nas.explanation.facts import END_NAMES
+from nas.explanation.limits import NAMES
 from nas.plain_text import plain
 from nas.quantities import (
     KIB,
@@ -27,8 +28,7 @@ def count_outcomes(records: RunRecords) -> str:
     off = [trial.id for trial in records.trained if trial.id not in records.is_on_front]
     if off:
         lines.append(f"{len(off)} trained and off the front: {_spell_ids(off)}.")
-    names = {"macs": "MACs", "peak_sram": "peak SRAM", "flash": "flash"}
-    for constraint, name in names.items():
+    for constraint, name in NAMES.items():
         broke = [trial.id for trial in records.trials if any(v["constraint"] == constraint for v in trial.violations)]
         if broke:
             lines.append(f"{len(broke)} broke the limit of {name}: {_spell_ids(broke)}.")
