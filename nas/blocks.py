@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nas.architecture import ActivationKind, BlockPlan, same_output
+from nas.depthwise import FAST_COLUMNS, convolve_depthwise
 
 BATCH_NORM_EPSILON = 1e-5  # torch's default, method: the paper gives none
 LEAKY_SLOPE = 0.01  # torch's default, likewise
@@ -27,20 +28,28 @@ class SameConv2d(nn.Conv2d):
         """Pad as TensorFlow does, then convolve. The argument keeps nn.Conv2d's name."""
         top, bottom = same_padding(input.shape[2], self.kernel_size[0], self.stride[0])
         left, right = same_padding(input.shape[3], self.kernel_size[1], self.stride[1])
+        if self._trains_slowly(input, top != bottom or left != right):
+            return convolve_depthwise(input, self.weight, self.stride[0], ((top, bottom), (left, right)))
         if top == bottom and left == right:  # the convolution pads by itself, which saves a copy of the input
             padding = (top, left)
         else:
             input, padding = functional.pad(input, (left, right, top, bottom)), (0, 0)  # noqa: A001
         return functional.conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
+    def _trains_slowly(self, images: Tensor, is_uneven: bool) -> bool:
+        """Whether `convolve_depthwise` is faster: in training on a CPU, with such filters, maps and padding."""
+        is_depthwise = self.groups == self.in_channels == self.out_channels > 1 and self.bias is None
+        is_odd = is_uneven or self.kernel_size[1] > FAST_COLUMNS or min(images.shape[2:]) < self.kernel_size[0]
+        return self.training and is_depthwise and is_odd and images.device.type == "cpu"
+
 
 def build_activation(kind: ActivationKind) -> nn.Module:
     """The activation module of a stage (Table I)."""
     match kind:
         case "relu6":
-            return nn.ReLU6()
+            return nn.ReLU6(inplace=True)  # its gradient follows from its output
         case "leaky_relu":
-            return nn.LeakyReLU(LEAKY_SLOPE)
+            return nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
         case "swish":
             return nn.SiLU()  # x * sigmoid(x)
 

@@ -12,12 +12,14 @@ from torch import Tensor, nn
 
 from nas.architecture import Task
 from nas.datasets.images import Dataset
+from nas.training.allocator import kept_memory
 from nas.training.checkpoint import CheckpointFolder, digest
 from nas.training.epochs import Epochs, PhaseFailedError, Work, build_optimizer
 from nas.training.recipe import DistillRecipe, Recipe
 from nas.training.results import EpochResult, TrainingResult
 
 
+@kept_memory()
 def train(
     network: nn.Module,
     dataset: Dataset,
