@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from agent.config import LlmSettings, RunConfig, read_config
 from agent.interruption import hold_interruptions
 from agent.places import cache_folder
-from agent.runner import build_workspace, limit_threads, load_data
+from agent.resources import limit_threads, load_data
+from agent.runner import build_workspace
 from nas.events import Event, EventSink
 from nas.explanation.effects import Effect
 from nas.plain_text import plain_lines
@@ -20,7 +21,8 @@ from nas.store import RunStore
 from nas.trial import WHAT_IF, Trial, plain_costs
 
 if TYPE_CHECKING:
-    from graphs.inquiry.state import Mode, Turn
+    from graphs.inquiry.graph import InquiryNodes
+    from graphs.inquiry.state import InquiryState, Mode, Turn
     from graphs.tracing import AnswerSource
 
 MAX_QUESTION = 2_000  # characters
@@ -56,7 +58,7 @@ class Inquiry:
         with hold_interruptions():
             from graphs.inquiry.topics import load_topics
 
-            self._nodes()
+            self.nodes()
             if self.answers is None:
                 load_topics().rank("", has_wish=False)
 
@@ -67,19 +69,27 @@ class Inquiry:
         from langgraph.types import Command
 
         from graphs.inquiry.graph import build_inquiry_graph
-        from graphs.inquiry.state import start_inquiry
 
-        question = plain_lines(question)[:MAX_QUESTION]
-        mode: Mode = "model" if self.answers is not None else "router"
-        graph = build_inquiry_graph(self._nodes(), InMemorySaver())
+        graph = build_inquiry_graph(self.nodes(), InMemorySaver())
         config = RunnableConfig(configurable={"thread_id": "question"}, recursion_limit=64)
-        state = graph.invoke(start_inquiry(question, self.store.load_conversation(), mode), config)
+        state = graph.invoke(self.begin(question), config)
         while "__interrupt__" in state:
             confirmed = self.confirm(state["__interrupt__"][0].value)
             state = graph.invoke(Command(resume=confirmed), config)
+        return self.settle(state)
+
+    def begin(self, question: str) -> InquiryState:
+        """The state of a question before anything was done for it."""
+        from graphs.inquiry.state import start_inquiry
+
+        mode: Mode = "model" if self.answers is not None else "router"
+        return start_inquiry(plain_lines(question)[:MAX_QUESTION], self.store.load_conversation(), mode)
+
+    def settle(self, state: Mapping[str, Any]) -> Turn:
+        """The answered question as one turn of the conversation, on record when this returns."""
         turn: Turn = {
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            "question": question,
+            "question": state["question"],
             "answer": state["answer"],
             "calls": state["calls"],
             "is_declined": state["is_declined"],
@@ -89,7 +99,8 @@ class Inquiry:
         self.store.append_turn(turn)
         return turn
 
-    def _nodes(self) -> Any:
+    def nodes(self) -> InquiryNodes:
+        """The nodes that answer a question from what the records say now."""
         from langgraph.types import interrupt
 
         from graphs.inquiry.graph import InquiryNodes

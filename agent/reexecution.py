@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agent.config import RunConfig, read_config
-from agent.runner import build_delivery, build_design, build_workspace, sum_up
+from agent.outcome import sum_up
+from agent.runner import build_delivery, build_design, build_workspace
 from nas.errors import CheckError, KilosmithError, NoLegalCandidateError
 from nas.events import Event
 from nas.recorded_workshop import RecordedWorkshop

@@ -10,7 +10,8 @@ from typing import Any
 from agent.config import RunConfig
 from agent.display import Display
 from agent.output import message_console, print_json
-from agent.runner import drive_run, prepare
+from agent.resources import prepare
+from agent.runner import drive_run, open_run
 from agent.transcript import save_transcript
 from nas.errors import KilosmithError, NoLegalCandidateError
 from nas.events import Event
@@ -44,7 +45,7 @@ def carry_on(
         with open_store(tell) as store:
             has_ended = False
             try:
-                outcome = drive_run(config, resources, store, display.show, ask, mended=mended)
+                outcome = drive_run(open_run(config, resources, store, display.show, mended=mended), ask)
                 has_ended = True
             except (KeyboardInterrupt, KilosmithError, OSError, sqlite3.Error) as error:
                 display.pause()
@@ -53,12 +54,12 @@ def carry_on(
                     console.print(f"run {store.run_id} is kept; continue with: kilosmith resume {store.folder}")
                 raise
             finally:
-                _save_records(store, has_ended=has_ended)
+                save_records(store, has_ended=has_ended)
     if json:
         print_json(outcome.to_dict())
 
 
-def _save_records(store: RunStore, *, has_ended: bool) -> None:
+def save_records(store: RunStore, *, has_ended: bool) -> None:
     """Save the transcript, and the report of a run that has come to its end."""
     try:
         save_transcript(store)

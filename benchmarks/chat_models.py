@@ -20,15 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from agent.config import RunConfig, resolve_config
-from agent.runner import (
-    build_local_workspace,
-    create_run,
-    drive_design,
-    open_checkpointer,
-    open_designer,
-    prepare,
-    sum_usage,
-)
+from agent.outcome import sum_usage
+from agent.resources import open_designer, prepare
+from agent.runner import OpenRun, build_local_workspace, create_run, drive_design, open_checkpointer
 from benchmarks.costs import describe_machine, write
 from benchmarks.searches import count_states, interval, spread_front
 from nas.errors import NoLegalCandidateError
@@ -46,9 +40,10 @@ def run_one(config: RunConfig, folder: Path) -> tuple[list[Trial], float, dict[s
             store.append_event(event, "")
 
         workspace = build_local_workspace(config, store, resources.data, record)
+        designer = open_designer(config, resources.chat_model)
         # a search without a legal candidate is a result like any other: nothing on the front
         with open_checkpointer(store) as checkpointer, contextlib.suppress(NoLegalCandidateError):
-            drive_design(config, workspace, open_designer(config, resources.chat_model), checkpointer, record)
+            drive_design(OpenRun(config, store, workspace, designer, record), checkpointer)
         seconds = time.perf_counter() - started
         usage = sum_usage(store.load_trace())
     return list(workspace.trials), workspace.front().hypervolume, usage, seconds

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import interrupt
+from typing_extensions import TypedDict  # what pydantic needs before Python 3.12
 
 from graphs.designer import Designer
 from graphs.explaining import Explainer
 from graphs.tracing import trace_node
-from nas.events import EventSink
+from nas.events import Event, EventSink
 from nas.explanation.explanation import read_explanation
 from nas.workspace import Workspace
 
@@ -52,7 +53,9 @@ class DeliveryNodes:
         if not self.asks:
             return {"approved": state["winners"]}
         trained = [trial.id for trial in self.workspace.trials if trial.state == "trained"]
-        answer: list[str] = interrupt({"winners": state["winners"], "trained": trained})
+        answer: object = interrupt({"winners": state["winners"], "trained": trained})
+        answer = answer if isinstance(answer, list) else [answer]
+        self.events(Event("approval_answered", {"answer": answer}))
         return {"approved": [candidate for candidate in answer if candidate in trained]}
 
     def train_fully(self, state: DeliveryState) -> dict[str, Any]:
@@ -105,19 +108,24 @@ def _without_curve(phase: Any) -> dict[str, Any]:
     return {name: value for name, value in asdict(phase).items() if name != "curve"}
 
 
-def build_delivery_graph(
-    nodes: DeliveryNodes, checkpointer: BaseCheckpointSaver[Any]
-) -> CompiledStateGraph[DeliveryState, None, DeliveryState, DeliveryState]:
-    """The compiled delivery."""
-    graph: StateGraph[DeliveryState, None, DeliveryState, DeliveryState] = StateGraph(DeliveryState)
+def add_delivery(graph: StateGraph[Any, Any, Any, Any], nodes: DeliveryNodes, *, then: str) -> None:
+    """The steps of the delivery and the ways between them; it begins at `approve` and hands over to `then`."""
     steps = (nodes.approve, nodes.train_fully, nodes.distill, nodes.explain, nodes.export, nodes.report)
     for step in steps:
         graph.add_node(step.__name__, trace_node("delivery", step, nodes.events))
-    graph.add_edge(START, "approve")
     graph.add_conditional_edges("approve", nodes.route_after_approve)
     graph.add_edge("train_fully", "distill")
     graph.add_edge("distill", "explain")
     graph.add_edge("explain", "export")
     graph.add_edge("export", "report")
-    graph.add_edge("report", END)
+    graph.add_edge("report", then)
+
+
+def build_delivery_graph(
+    nodes: DeliveryNodes, checkpointer: BaseCheckpointSaver[Any]
+) -> CompiledStateGraph[DeliveryState, None, DeliveryState, DeliveryState]:
+    """The compiled delivery."""
+    graph: StateGraph[DeliveryState, None, DeliveryState, DeliveryState] = StateGraph(DeliveryState)
+    graph.add_edge(START, "approve")
+    add_delivery(graph, nodes, then=END)
     return graph.compile(checkpointer=checkpointer)

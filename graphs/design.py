@@ -194,22 +194,27 @@ class DesignNodes:
         return "select" if self._is_over(state) else "propose"
 
 
-def build_design_graph(
-    nodes: DesignNodes, checkpointer: BaseCheckpointSaver[Any]
-) -> CompiledStateGraph[DesignState, None, DesignState, DesignState]:
-    """The compiled design loop."""
-    graph: StateGraph[DesignState, None, DesignState, DesignState] = StateGraph(DesignState)
+def add_design(graph: StateGraph[Any, Any, Any, Any], nodes: DesignNodes, *, then: str) -> None:
+    """The steps of the design loop and the ways between them; it begins at `examine` and hands over to `then`."""
     steps = (nodes.examine, nodes.propose, nodes.consult, nodes.screen, nodes.evaluate, nodes.reflect, nodes.select)
     for step in steps:
         graph.add_node(step.__name__, trace_node("design", step, nodes.events))
-    graph.add_edge(START, "examine")
     graph.add_edge("examine", "propose")
     graph.add_conditional_edges("propose", nodes.route_after_propose)
     graph.add_conditional_edges("consult", nodes.route_after_consult)
     graph.add_conditional_edges("screen", nodes.route_after_screen)
     graph.add_edge("evaluate", "reflect")
     graph.add_conditional_edges("reflect", nodes.route_after_reflect)
-    graph.add_edge("select", END)
+    graph.add_edge("select", then)
+
+
+def build_design_graph(
+    nodes: DesignNodes, checkpointer: BaseCheckpointSaver[Any]
+) -> CompiledStateGraph[DesignState, None, DesignState, DesignState]:
+    """The compiled design loop."""
+    graph: StateGraph[DesignState, None, DesignState, DesignState] = StateGraph(DesignState)
+    graph.add_edge(START, "examine")
+    add_design(graph, nodes, then=END)
     return graph.compile(checkpointer=checkpointer)
 
 

@@ -15,7 +15,8 @@ from search_examples import make_stage
 from agent.chat_models.registry import OpenedChatModel
 from agent.chat_models.scripted import ScriptedChatModel
 from agent.config import RunConfig, resolve_config
-from agent.runner import Resources, create_run, drive_run
+from agent.resources import Resources
+from agent.runner import create_run, drive_run, open_run
 from nas.architecture import Architecture
 from nas.cost import sample_feasible
 from nas.datasets import load_dataset
@@ -155,14 +156,14 @@ def finish_run(
     changed = [f"{name.replace('__', '.')}={value}" for name, value in settings.items()]
     config = resolve_config("quick", settings=["llm.spec=scripted:example", *changed])
     with create_run(config, root, run_id) as store:
-        drive_run(
+        run = open_run(
             config,
             prepare_resources(config, answers),
             store,
             ignore_events,
-            lambda payload: list(payload["winners"]),
             open_workshop=lambda events: MadeUpWorkshop(events, figures),
         )
+        drive_run(run, lambda payload: list(payload["winners"]))
     return store
 
 

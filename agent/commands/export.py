@@ -33,7 +33,8 @@ def export(
     from agent.config import read_config
     from agent.display import Display
     from agent.narration import build_delivery_table
-    from agent.runner import build_local_workspace, limit_threads, load_data
+    from agent.resources import limit_threads, load_data
+    from agent.runner import build_local_workspace
     from nas.errors import SettingError
     from nas.store import RunStore
 

@@ -38,6 +38,9 @@ def resume(
         if name or llm or llm_url:
             raise SettingError("--name, --llm and --llm-url go with --from STEP; a resumed run keeps its own")
         with RunStore.open(Path(runs), run) as store:
+            if store.load_config().get("checkpoints") == "server":
+                rule = "resume goes on with a run of the command line"
+                raise SettingError(f"{rule}; a LangGraph server began {store.run_id}: go on with its thread there")
             mended = store.lock()
             carry_on(read_config(store.load_config()["config"]), lambda _: store, json=json, quiet=quiet, mended=mended)
         return

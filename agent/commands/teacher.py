@@ -34,7 +34,7 @@ def teacher(
     """Train a teacher on a data set's training split; interrupted, the same command goes on after the last epoch."""
     from agent.config import resolve_config
     from agent.display import Display
-    from agent.runner import limit_threads, load_data
+    from agent.resources import limit_threads, load_data
     from nas.events import Event
     from nas.training.devices import choose_device
     from nas.training.teacher_tuning import tune_teacher

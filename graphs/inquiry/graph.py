@@ -186,16 +186,21 @@ def _failed(answered: ToolMessage) -> bool:
     return answered.artifact is None or "error" in answered.artifact
 
 
+def add_inquiry(graph: StateGraph[Any, Any, Any, Any], nodes: InquiryNodes, *, then: str) -> None:
+    """The steps of a question and the ways between them; it begins at `interpret` and hands over to `then`."""
+    for step in (nodes.interpret, nodes.consult, nodes.check, nodes.close):
+        graph.add_node(step.__name__, step)
+    graph.add_conditional_edges("interpret", nodes.route_after_interpret)
+    graph.add_conditional_edges("consult", nodes.route_after_consult)
+    graph.add_conditional_edges("check", nodes.route_after_check)
+    graph.add_edge("close", then)
+
+
 def build_inquiry_graph(
     nodes: InquiryNodes, checkpointer: BaseCheckpointSaver[Any]
 ) -> CompiledStateGraph[InquiryState, None, InquiryState, InquiryState]:
     """The compiled graph of one question."""
     graph: StateGraph[InquiryState, None, InquiryState, InquiryState] = StateGraph(InquiryState)
-    for step in (nodes.interpret, nodes.consult, nodes.check, nodes.close):
-        graph.add_node(step.__name__, step)
     graph.add_edge(START, "interpret")
-    graph.add_conditional_edges("interpret", nodes.route_after_interpret)
-    graph.add_conditional_edges("consult", nodes.route_after_consult)
-    graph.add_conditional_edges("check", nodes.route_after_check)
-    graph.add_edge("close", END)
+    add_inquiry(graph, nodes, then=END)
     return graph.compile(checkpointer=checkpointer)

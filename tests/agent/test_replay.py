@@ -14,7 +14,7 @@ from example_run import PROPOSALS, MadeUpWorkshop, edit, prepare_resources, says
 
 from agent.forking import configure_fork, fork_run, name_fork
 from agent.playback import Selection, play
-from agent.runner import drive_run
+from agent.runner import drive_run, open_run
 from nas.errors import CheckError, SettingError
 from nas.events import ignore_events
 from nas.store import RunStore
@@ -102,14 +102,8 @@ def test_a_fork_shares_the_steps_before_and_goes_its_own_way(example_copy: RunSt
     answers = [says(proposal) for proposal in PROPOSALS]
     answers[8] = says(edit("c004", (3, "out_channels", 48), (1, "kernel_size", 7)))
     with fork_run(example_copy, config, root, fork_id, step, lambda _: None) as fork:
-        drive_run(
-            config,
-            prepare_resources(config, answers),
-            fork,
-            ignore_events,
-            lambda payload: list(payload["winners"]),
-            open_workshop=MadeUpWorkshop,
-        )
+        run = open_run(config, prepare_resources(config, answers), fork, ignore_events, open_workshop=MadeUpWorkshop)
+        drive_run(run, lambda payload: list(payload["winners"]))
     forked, original = fork.load_trials(), example_copy.load_trials()
     assert forked[:8] == original[:8]
     assert forked[8] != original[8]
