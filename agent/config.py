@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from agent.chat_models.settings import ChatModelSettings
 from graphs.settings import DesignSettings
@@ -48,6 +49,22 @@ class LlmSettings(ChatModelSettings):
     spec: str = "smollm2"
 
 
+class TrackingSettings(BaseModel):
+    """Where a run is mirrored: the address of an MLflow store ("" = nowhere) and the experiment's name there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mlflow: str = ""
+    experiment: str = Field("kilosmith", min_length=1)
+
+    @field_validator("mlflow")
+    @classmethod
+    def _check_address(cls, value: str) -> str:
+        if urlsplit(value).password or urlsplit(value).username:
+            raise ValueError("credentials must be in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, not here")
+        return value
+
+
 class RunConfig(BaseModel):
     """Everything that decides a run."""
 
@@ -67,6 +84,7 @@ class RunConfig(BaseModel):
     llm: LlmSettings = LlmSettings()
     design: DesignSettings
     training: TrainingSettings
+    tracking: TrackingSettings = TrackingSettings()
 
     def resolve_board(self) -> Board:
         """The board; raises SettingError for an unknown one."""

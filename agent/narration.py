@@ -51,6 +51,9 @@ class Narrator:
         files = ", ".join(map(plain, data["files"]))
         return [Text.assemble("  mended    ", (f"the last line of {files}, torn by a crash, was cut off", "yellow"))]
 
+    def _tell_tracking_failed(self, data: Mapping[str, Any]) -> list[RenderableType]:
+        return [Text.assemble("  tracking  ", (f"given up: {plain(data['error'])}", "yellow"))]
+
     def _tell_drive_chosen(self, data: Mapping[str, Any]) -> list[RenderableType]:
         reasons = {
             "setting": "as design.drive says",

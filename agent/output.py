@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no messages but errors.")]
 RunsOption = Annotated[str, typer.Option("--runs", help="Folder of the runs.", metavar="DIR")]
 RunArgument = Annotated[str, typer.Argument(help="A run id, a path, or `latest`.", metavar="RUN")]
+
+
+PIPE_WIDTH = 2_000  # characters
 
 
 class ReaderGoneError(Exception):
@@ -43,7 +47,9 @@ def result_console() -> Console:
         def on_broken_pipe(self) -> None:
             raise ReaderGoneError
 
-    return ResultConsole(highlight=False)
+    # in a pipe a row is a line, so that grep and awk find it whole
+    is_piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return ResultConsole(highlight=False, width=PIPE_WIDTH if is_piped else None)
 
 
 def message_console() -> Console:

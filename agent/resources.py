@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from agent.config import RunConfig
 from agent.places import cache_folder
+from agent.tracking import check_tracking
 from agent.training_setup import check_training
 from nas.errors import SettingError
 from nas.events import Event, EventSink
@@ -33,6 +34,7 @@ def prepare(config: RunConfig, show: EventSink) -> Resources:
     def tell(phase: str, step: str) -> None:
         show(Event("progress", {"phase": phase, "step": step}, transient=True))
 
+    check_tracking(config)
     limit_threads(config)
     tell("data", f"loading {config.data.spec}")
     data = load_data(config)

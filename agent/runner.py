@@ -19,6 +19,7 @@ from agent.outcome import RunOutcome, sum_up
 from agent.places import cache_folder
 from agent.reproduction import run_command
 from agent.resources import Resources, load_data, open_designer
+from agent.tracking import Tracker
 from agent.training_setup import open_executor
 from nas.events import Event, EventSink
 from nas.local_workshop import LocalWorkshop
@@ -123,9 +124,10 @@ def open_run(
     show: EventSink,
     *,
     mended: Sequence[str] = (),
+    tracker: Tracker | None = None,
     open_workshop: Callable[[EventSink], Workshop] | None = None,
 ) -> OpenRun:
-    """A locked run, ready to go on; `mended` names the records that a crash had torn.
+    """A locked run, ready to go on; `mended` names the records that a crash had torn; `tracker` hears what happens.
 
     `open_workshop` puts another workshop in the place of this machine's.
     """
@@ -133,6 +135,8 @@ def open_run(
     def events(event: Event) -> None:
         store.append_event(event, datetime.now(UTC).isoformat(timespec="milliseconds"))
         show(event)
+        if tracker is not None and (failure := tracker.take(event)):
+            events(Event("tracking_failed", {"error": failure}))
 
     if open_workshop is None:
         workspace = build_local_workspace(config, store, resources.data, events)

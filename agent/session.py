@@ -12,6 +12,7 @@ from agent.display import Display
 from agent.output import message_console, print_json
 from agent.resources import prepare
 from agent.runner import drive_run, open_run
+from agent.tracking import Tracker
 from agent.transcript import save_transcript
 from nas.errors import KilosmithError, NoLegalCandidateError
 from nas.events import Event
@@ -44,8 +45,10 @@ def carry_on(
 
         with open_store(tell) as store:
             has_ended = False
+            tracker = Tracker(config, store)
             try:
-                outcome = drive_run(open_run(config, resources, store, display.show, mended=mended), ask)
+                run = open_run(config, resources, store, display.show, mended=mended, tracker=tracker)
+                outcome = drive_run(run, ask)
                 has_ended = True
             except (KeyboardInterrupt, KilosmithError, OSError, sqlite3.Error) as error:
                 display.pause()
@@ -54,13 +57,13 @@ def carry_on(
                     console.print(f"run {store.run_id} is kept; continue with: kilosmith resume {store.folder}")
                 raise
             finally:
-                save_records(store, has_ended=has_ended)
+                save_records(store, tracker, has_ended=has_ended)
     if json:
         print_json(outcome.to_dict())
 
 
-def save_records(store: RunStore, *, has_ended: bool) -> None:
-    """Save the transcript, and the report of a run that has come to its end."""
+def save_records(store: RunStore, tracker: Tracker, *, has_ended: bool) -> None:
+    """Save the transcript, and the report of a run that has come to its end; where it is tracked, hand them on."""
     try:
         save_transcript(store)
         if has_ended:
@@ -70,6 +73,8 @@ def save_records(store: RunStore, *, has_ended: bool) -> None:
     except OSError as error:
         # a full disk must not hide the error that ended the run
         print(f"kilosmith: the transcript or the report could not be saved: {error}", file=sys.stderr)
+    if failure := tracker.end(has_ended=has_ended):
+        print(f"kilosmith: the run's files did not reach MLflow: {failure}", file=sys.stderr)
 
 
 def _ask(display: Display, payload: Mapping[str, Any]) -> list[str]:

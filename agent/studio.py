@@ -6,7 +6,7 @@ and folder are opened by the first of its steps. The server brings the checkpoin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +18,12 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict  # what pydantic needs before Python 3.12
 
-from agent.config import read_config, resolve_config
+from agent.config import RunConfig, read_config, resolve_config
 from agent.inquiry import Inquiry, open_inquiry
-from agent.resources import prepare
+from agent.resources import Resources, prepare
 from agent.runner import OpenRun, create_run, delivery_nodes, design_nodes, name_run, open_run
 from agent.session import save_records
+from agent.tracking import Tracker
 from graphs.delivery import DeliveryNodes, DeliveryState, add_delivery
 from graphs.design import DesignNodes, add_design
 from graphs.design_state import DesignState, start_state
@@ -92,6 +93,7 @@ class RunSession:
     """The run that a graph works on, from its first step to the last one of this execution."""
 
     _run: OpenRun | None = None
+    _tracker: Tracker | None = None
     _early: list[Event] = field(default_factory=list)
 
     def begin(self, state: RunRequest) -> dict[str, Any]:
@@ -101,7 +103,7 @@ class RunSession:
         RunStore.check_new(root, run_id)
         resources = prepare(config, ignore_events)
         store = create_run(config, root, run_id, checkpoints="server")
-        self._run = open_run(config, resources, store, ignore_events)
+        self._open(config, resources, store)
         return {**start_state(), "approved": [], "outcomes": {}, "folder": str(store.folder)}
 
     def open(self, state: RunState) -> OpenRun:
@@ -110,9 +112,15 @@ class RunSession:
             store = RunStore(Path(state["folder"]))
             mended = store.lock()
             config = read_config(store.load_config()["config"])
-            self._run = open_run(config, prepare(config, ignore_events), store, ignore_events, mended=mended)
+            run = self._open(config, prepare(config, ignore_events), store, mended)
             while self._early:
-                self._run.events(self._early.pop(0))
+                run.events(self._early.pop(0))
+            return run
+        return self._run
+
+    def _open(self, config: RunConfig, resources: Resources, store: RunStore, mended: Sequence[str] = ()) -> OpenRun:
+        self._tracker = Tracker(config, store)
+        self._run = open_run(config, resources, store, ignore_events, mended=mended, tracker=self._tracker)
         return self._run
 
     def design(self, state: RunState) -> DesignNodes:
@@ -146,8 +154,8 @@ class RunSession:
 
     def close(self, *, has_ended: bool = False) -> None:
         """Save the transcript, and the report of a run that has ended, and give the run back."""
-        if self._run is not None:
-            save_records(self._run.store, has_ended=has_ended)
+        if self._run is not None and self._tracker is not None:
+            save_records(self._run.store, self._tracker, has_ended=has_ended)
             self.release()
 
     def release(self) -> None:

@@ -17,6 +17,8 @@ from agent.chat_models.scripted import ScriptedChatModel
 from agent.config import RunConfig, resolve_config
 from agent.resources import Resources
 from agent.runner import create_run, drive_run, open_run
+from agent.session import save_records
+from agent.tracking import Tracker
 from nas.architecture import Architecture
 from nas.cost import sample_feasible
 from nas.datasets import load_dataset
@@ -156,14 +158,18 @@ def finish_run(
     changed = [f"{name.replace('__', '.')}={value}" for name, value in settings.items()]
     config = resolve_config("quick", settings=["llm.spec=scripted:example", *changed])
     with create_run(config, root, run_id) as store:
+        tracker = Tracker(config, store)
         run = open_run(
             config,
             prepare_resources(config, answers),
             store,
             ignore_events,
+            tracker=tracker,
             open_workshop=lambda events: MadeUpWorkshop(events, figures),
         )
         drive_run(run, lambda payload: list(payload["winners"]))
+        if config.tracking.mlflow:
+            save_records(store, tracker, has_ended=True)
     return store
 
 
@@ -172,10 +178,10 @@ def prepare_resources(config: RunConfig, answers: list[dict[str, Any]]) -> Resou
     return Resources(data, OpenedChatModel(ScriptedChatModel(answers=answers), "scripted:example"))
 
 
-def build_example_run(root: Path) -> RunStore:
+def build_example_run(root: Path, **settings: object) -> RunStore:
     """The run of PROPOSALS."""
     answers = [says(proposal) for proposal in PROPOSALS]
-    return finish_run(root, answers, design__max_proposals=len(PROPOSALS), design__max_trials=20)
+    return finish_run(root, answers, design__max_proposals=len(PROPOSALS), design__max_trials=20, **settings)
 
 
 def draw_answers(count: int) -> list[dict[str, Any]]:

@@ -26,9 +26,10 @@ def find_commands(document: Path) -> list[str]:
     """The command lines of our own in its code blocks and its prose, comments cut off."""
     text = document.read_text(encoding="utf-8")
     lines = [line.strip() for block in _FENCE.findall(text) for line in block.splitlines()]
-    found = [part.strip().removeprefix("$ ") for line in lines for part in line.split("&&")]
     prose = _FENCE.sub("", text)
-    return [line for line in (*found, *_INLINE.findall(prose)) if line.startswith(("kilosmith ", "python -m agent "))]
+    every = (*lines, *_INLINE.findall(prose))
+    found = [part.strip().removeprefix("$ ") for line in every for part in re.split(r"&&|\|", line)]
+    return [line for line in found if line.startswith(("kilosmith ", "python -m agent "))]
 
 
 COMMANDS = sorted({(document.name, line) for document in DOCUMENTS for line in find_commands(document)})
