@@ -75,6 +75,7 @@ def build_workspace(config: RunConfig, store: RunStore, workshop: Workshop, num_
         seed=config.seed,
         num_niches=config.design.num_niches,
         num_images=num_images,
+        halving=config.training.halving,
     )
 
 

@@ -134,7 +134,9 @@ class Tracker:
             self._log(candidate, figures, step=int(epoch["epoch"]))
         figures = {f"{phase}_final_accuracy": data["validation_accuracy"], f"{phase}_seconds": data["seconds"]}
         self._log(candidate, figures)
-        client, status = self._require_client(), "FAILED" if data["failure"] else "FINISHED"
+        client, status = self._require_client(), "FINISHED"
+        if data["failure"] or data["stopped"]:
+            status = "FAILED" if data["failure"] else "KILLED"
         client.set_terminated(self._ids[candidate], status=status)
 
     def _log(self, key: str, figures: Mapping[str, float], step: int = 0) -> None:

@@ -66,7 +66,7 @@ def compare(spec: str, arguments: argparse.Namespace, folder: Path) -> dict[str,
             total[name] += usage[name]
         total["designer_s"] += usage["seconds"]
         total["search_s"] += seconds
-    legal = sum(trial.state in ("trained", "failed", "untrained") for trial in trials)
+    legal = sum(trial.state in ("trained", "stopped", "failed", "untrained") for trial in trials)
     return {
         "proposals": len(trials),
         "legal": legal,

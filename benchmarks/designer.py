@@ -36,6 +36,7 @@ from nas.cost import Budget, sample_feasible
 from nas.pareto import measure_hypervolume
 from nas.space import SearchSpace
 from nas.trial import Trial
+from nas.trial_index import ENTERED_TRAINING
 
 CIFAR = Setting(PAPER.space, PAPER.task, PAPER.budget, "stm32h743")
 DIGITS = Setting(
@@ -143,7 +144,7 @@ def compare_trained(
         workspace, recorder = run_search(
             folder, DIGITS, build(entry, seed), settings, seed, training=same_everywhere(MINI), trained=True
         )
-        done = [trial for trial in workspace.trials if trial.state in ("trained", "failed")]
+        done = [trial for trial in workspace.trials if trial.state in ENTERED_TRAINING]
         volumes.append(volume(done))
         half.append(volume(done[: evaluations // 2]))
         best.append(max((trial.validation_accuracy or 0.0 for trial in done), default=0.0))

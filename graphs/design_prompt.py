@@ -68,6 +68,6 @@ def _describe_parent(parent: Trial | None) -> dict[str, Any] | None:
 
 def _phrase_outcome(trial: Trial, workspace: Workspace) -> str:
     if trial.validation_accuracy is None:
-        return f"training failed, {trial.reason}"
+        return f"training {trial.state}, {trial.reason}"
     place = "on the front" if any(member.id == trial.id for member in workspace.index.front) else "not on the front"
     return f"{trial.validation_accuracy:.2%} with {(trial.costs or {})['macs'] / 1e6:.2f}M MACs, {place}"

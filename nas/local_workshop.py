@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from nas.architecture import Architecture, Task
 from nas.events import Event, EventSink
+from nas.halving import Contest
 from nas.store import RunStore
-from nas.workshop import DeliveryOrder, TrainedPhase, delivery_event
+from nas.workshop import Candidate, DeliveryOrder, TrainedPhase, delivery_event
 
 if TYPE_CHECKING:
     from nas.datasets import Dataset
@@ -44,19 +45,19 @@ class LocalWorkshop:
 
         return Phases(self.store, self.task, self.data, self.training, self.seed, self.events, self.teacher_cache)
 
-    def train_ahead(self, candidates: Sequence[tuple[str, Architecture]]) -> None:
+    def train_ahead(self, candidates: Sequence[Candidate]) -> None:
         """Let the executor train those that wait; `mini` reads their outcomes back."""
         waiting = [one for one in candidates if not self._phases.is_finished(one[0], "mini")]
         if self.executor is None or len(waiting) < 2:
             return
-        names = ", ".join(candidate_id for candidate_id, _ in waiting)
+        names = ", ".join(candidate_id for candidate_id, *_ in waiting)
         self.events(Event("progress", {"phase": "mini", "step": f"training {names} at once"}, transient=True))
         for candidate_id, reason in self.executor.train(waiting).items():
             self._phases.record_failure(candidate_id, "mini", reason)
 
-    def mini(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
-        """The mini-phase, from scratch."""
-        return self._phases.mini(candidate_id, architecture)
+    def mini(self, candidate_id: str, architecture: Architecture, contest: Contest | None = None) -> TrainedPhase:
+        """The mini-phase, from scratch; a contest may end it early."""
+        return self._phases.mini(candidate_id, architecture, contest)
 
     def full(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
         """The full training, from scratch."""

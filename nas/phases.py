@@ -20,6 +20,7 @@ from nas.datasets import Dataset
 from nas.errors import CheckError
 from nas.events import Event, EventSink
 from nas.export.int8_choice import Finetuned
+from nas.halving import Contest
 from nas.network import Network, build_network
 from nas.store import RunStore, write_json
 from nas.training import EpochResult, Recipe, TrainingResult, TrainingSettings
@@ -61,10 +62,13 @@ class Phases:
         self._teacher_cache = teacher_cache
         self._device = choose_device(settings.device)
 
-    def mini(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
-        """The mini-phase, from scratch."""
+    def mini(self, candidate_id: str, architecture: Architecture, contest: Contest | None = None) -> TrainedPhase:
+        """The mini-phase, from scratch; a contest may end it early."""
+        finished = self._finished(candidate_id, "mini")
+        if finished is not None:
+            return self._told(candidate_id, finished)
         network = build_network(architecture, self._task, seed=self._seed)
-        return self._run(candidate_id, network, self._settings.mini, "mini")
+        return self._train(candidate_id, network, self._settings.mini, "mini", contest=contest)
 
     def full(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
         """The full training, from scratch."""
@@ -153,6 +157,7 @@ class Phases:
         phase: str,
         teacher_logits: Tensor | None = None,
         teacher_accuracy: float | None = None,
+        contest: Contest | None = None,
     ) -> TrainedPhase:
         """Train, or go on after the last checkpoint, and leave weights and outcome."""
         folder = self._store.training_folder(candidate_id, phase)
@@ -168,6 +173,7 @@ class Phases:
             on_epoch=self._announce(candidate_id, phase),
             teacher_logits=teacher_logits,
             device=self._device,
+            stop=None if contest is None else lambda last: contest.judge(last.epoch, last.validation_accuracy),
         )
         outcome = _outcome(phase, result, teacher_accuracy)
         save_weights(network, folder / "weights.safetensors")
@@ -210,5 +216,5 @@ def _outcome(phase: str, result: TrainingResult, teacher_accuracy: float | None)
     parts = max((epoch.parts for epoch in result.curve), default=1)
     note = f"memory did not hold a whole batch: its gradients were summed over {parts} parts" if parts > 1 else ""
     return TrainedPhase(
-        phase, result.validation_accuracy, curve, result.seconds, result.failure, teacher_accuracy, note
+        phase, result.validation_accuracy, curve, result.seconds, result.failure, teacher_accuracy, note, result.stopped
     )

@@ -8,7 +8,8 @@ from typing import Any
 from nas.architecture import Architecture
 from nas.errors import CheckError
 from nas.events import EventSink
-from nas.workshop import DeliveryOrder, TrainedPhase, delivery_event, phase_event
+from nas.halving import Contest
+from nas.workshop import Candidate, DeliveryOrder, TrainedPhase, delivery_event, phase_event
 
 
 class RecordedWorkshop:
@@ -26,10 +27,15 @@ class RecordedWorkshop:
             elif record["kind"] == "delivered":
                 self._deliveries[data["candidate"]] = data["metrics"]
 
-    def train_ahead(self, candidates: Sequence[tuple[str, Architecture]]) -> None:
+    def train_ahead(self, candidates: Sequence[Candidate]) -> None:
         """There is nothing to train."""
 
-    def mini(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:  # noqa: ARG002  # the protocol's
+    def mini(
+        self,
+        candidate_id: str,
+        architecture: Architecture,  # noqa: ARG002  # the protocol's
+        contest: Contest | None = None,  # noqa: ARG002
+    ) -> TrainedPhase:
         """The recorded mini-phase."""
         return self._find(candidate_id, "mini")
 

@@ -11,7 +11,7 @@ from nas.cost import Price
 from nas.space import Edit
 
 WHAT_IF = "what_if"  # the origin of a network that was trained to answer a question, outside the search
-TrialState = Literal["proposed", "invalid", "duplicate", "rejected", "untrained", "trained", "failed"]
+TrialState = Literal["proposed", "invalid", "duplicate", "rejected", "untrained", "trained", "stopped", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class Trial:
 
     `number` counts proposals from 1. `costs` holds the prices of `nas.cost.Price` by name (bytes and counts).
     `validation_accuracy` is a fraction. A trial in state "proposed" is new or legal and waits; it is never on disk. An
-    "untrained" one was legal, but an autonomous designer went on without training it.
+    "untrained" one was legal, but an autonomous designer went on without training it. A
+    "stopped" one ended its mini-phase early: its curve is all that is known of its accuracy.
     """
 
     number: int

@@ -11,6 +11,7 @@ from nas.trial import Trial, TrialState
 
 NUM_REJECTED = 8
 NUM_TRAINED = 2
+ENTERED_TRAINING: tuple[TrialState, ...] = ("trained", "stopped", "failed")
 
 
 class TrialIndex:
@@ -24,7 +25,7 @@ class TrialIndex:
         self.num_children: Counter[str] = Counter()  # proposals made from each candidate
         self.most_accurate: Trial | None = None  # also where it is not on the front
         self.recent_rejected: deque[Trial] = deque(maxlen=NUM_REJECTED)
-        self.recent_trained: deque[Trial] = deque(maxlen=NUM_TRAINED)  # diverged ones included
+        self.recent_trained: deque[Trial] = deque(maxlen=NUM_TRAINED)  # or stopped, or diverged
         self._trials: dict[str, Trial] = {}
         self._first_ids: dict[str, str] = {}
         self._elites: dict[int, Trial] = {}
@@ -45,7 +46,7 @@ class TrialIndex:
             return
         if trial.state == "rejected":
             self.recent_rejected.append(trial)
-        elif trial.state in ("trained", "failed"):
+        elif trial.state in ENTERED_TRAINING:
             self.recent_trained.append(trial)
         if trial.state == "trained":
             self._take_trained(trial)
@@ -97,5 +98,5 @@ class TrialIndex:
 
     @property
     def num_trained(self) -> int:
-        """Candidates that went through the mini-phase, diverged ones included."""
-        return self.counts["trained"] + self.counts["failed"]
+        """Candidates that entered the mini-phase, diverged and stopped ones included."""
+        return sum(self.counts[state] for state in ENTERED_TRAINING)

@@ -21,11 +21,11 @@ from typing import Protocol
 from nas.architecture import Architecture, Task
 from nas.datasets import Dataset
 from nas.events import ignore_events
+from nas.halving import Contest
 from nas.phases import Phases
 from nas.store import RunStore
 from nas.training import TrainingSettings
-
-Candidate = tuple[str, Architecture]
+from nas.workshop import Candidate
 
 WATCH_SECONDS = 0.2  # how long a worker may outlive its run
 
@@ -110,5 +110,5 @@ def _watch(parent: int) -> None:
     os._exit(1)  # two processes must never write one candidate's checkpoints
 
 
-def _train(candidate_id: str, architecture: Architecture) -> None:
-    _phases[0].mini(candidate_id, architecture)
+def _train(candidate_id: str, architecture: Architecture, contest: Contest | None) -> None:
+    _phases[0].mini(candidate_id, architecture, contest)

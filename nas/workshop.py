@@ -9,6 +9,9 @@ from typing import Any, Protocol
 
 from nas.architecture import Architecture
 from nas.events import Event
+from nas.halving import Contest
+
+Candidate = tuple[str, Architecture, Contest | None]  # to be trained: its id, and what it must hold its own against
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +19,7 @@ class TrainedPhase:
     """Outcome of a phase: validation accuracy (fraction) of the final weights, its curve and wall seconds.
 
     `failure` says why there are no usable weights (the accuracy is then 0), or is empty; `note` tells what was done
-    differently from the recipe.
+    differently from the recipe; `stopped` says why successive halving ended the phase early.
     """
 
     phase: str
@@ -26,6 +29,7 @@ class TrainedPhase:
     failure: str = ""
     teacher_accuracy: float | None = None
     note: str = ""
+    stopped: str = ""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> TrainedPhase:
@@ -61,11 +65,11 @@ class DeliveryOrder:
 class Workshop(Protocol):
     """Trains and delivers candidates. Every method may be repeated: finished work is returned, not done again."""
 
-    def train_ahead(self, candidates: Sequence[tuple[str, Architecture]]) -> None:
+    def train_ahead(self, candidates: Sequence[Candidate]) -> None:
         """Do the mini-phases of these candidates at once where that is possible; `mini` then has them done."""
 
-    def mini(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
-        """The mini-phase, from scratch."""
+    def mini(self, candidate_id: str, architecture: Architecture, contest: Contest | None = None) -> TrainedPhase:
+        """The mini-phase, from scratch; a contest may end it early."""
 
     def full(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
         """The full training, from scratch."""

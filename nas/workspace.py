@@ -13,15 +13,18 @@ from typing import Any
 
 from nas.architecture import Architecture, Task
 from nas.board import Board
+from nas.contests import set_contests
 from nas.cost import Budget, find_violations, report
 from nas.errors import CheckError, ProposalError
 from nas.explanation.explanation import Explanation, write_markdown
+from nas.halving import Contest
 from nas.niches import split_niches
 from nas.pareto import Trends, find_trends, measure_hypervolume
 from nas.records import Assessment, RunRecords
 from nas.space import Edit, SchemaError, SearchSpace
 from nas.steering import Steering
 from nas.store import RunStore
+from nas.training import HalvingSettings
 from nas.trial import Trial, TrialState, plain_costs
 from nas.trial_index import TrialIndex
 from nas.workshop import DeliveryLimits, DeliveryOrder, TrainedPhase, Workshop
@@ -54,6 +57,7 @@ class Workspace:
         seed: int,
         num_niches: int = 0,
         num_images: Mapping[str, int] | None = None,
+        halving: HalvingSettings | None = None,
     ) -> None:
         self.store = store
         self.space = space
@@ -68,6 +72,8 @@ class Workspace:
         self._assessed: tuple[str, Assessment] | None = None
         self._measured: tuple[tuple[Trial, ...], float] = ((), 0.0)
         self._number = 0
+        self._halving = halving or HalvingSettings()
+        self._contests: dict[str, Contest] = {}  # of the batch in training
 
     # --- records -----------------------------------------------------------------------------------------------
 
@@ -163,11 +169,13 @@ class Workspace:
     def train_ahead(self, candidate_ids: Sequence[str]) -> None:
         """Let legal candidates be trained at once where the workshop can; `mini_train` then settles each of them."""
         trials = [trial for candidate_id in candidate_ids if (trial := self.judge(candidate_id)).state == "proposed"]
+        self._contests = set_contests(trials, self.trials, self._halving, batch=candidate_ids)
         if len(trials) > 1:
-            self._workshop.train_ahead([(trial.id, _architecture(trial)) for trial in trials])
+            waiting = [(trial.id, _architecture(trial), self._contests.get(trial.id)) for trial in trials]
+            self._workshop.train_ahead(waiting)
 
     def mini_train(self, candidate_id: str) -> Trial:
-        """The trial after its mini-phase, recorded: "trained" with validation accuracy, or "failed"."""
+        """The trial after its mini-phase, recorded: "trained" with validation accuracy, "stopped" or "failed"."""
         trial = self.judge(candidate_id)
         if trial.state == "rejected":
             raise ProposalError(f"mini_train takes a legal candidate; {candidate_id} was rejected: {trial.reason}")
@@ -175,14 +183,14 @@ class Workspace:
             raise ProposalError(f"mini_train takes an open candidate; {candidate_id} was left: propose another")
         if trial.state != "proposed":
             return trial
-        result = self._workshop.mini(candidate_id, _architecture(trial))
-        state: TrialState = "failed" if result.failure else "trained"
+        result = self._workshop.mini(candidate_id, _architecture(trial), self._contests.get(candidate_id))
+        state: TrialState = "failed" if result.failure else "stopped" if result.stopped else "trained"
         settled = self._settle(
             replace(
                 trial,
                 state=state,
-                reason=result.failure or result.note,
-                validation_accuracy=None if result.failure else result.validation_accuracy,
+                reason=result.failure or result.stopped or result.note,
+                validation_accuracy=result.validation_accuracy if state == "trained" else None,
                 curve=result.curve,
                 seconds=result.seconds,
             )

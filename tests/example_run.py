@@ -23,8 +23,9 @@ from nas.architecture import Architecture
 from nas.cost import sample_feasible
 from nas.datasets import load_dataset
 from nas.events import EventSink, ignore_events
+from nas.halving import Contest
 from nas.store import RunStore
-from nas.workshop import DeliveryOrder, TrainedPhase, delivery_event, phase_event
+from nas.workshop import Candidate, DeliveryOrder, TrainedPhase, delivery_event, phase_event
 
 Call = tuple[str, dict[str, Any]]
 
@@ -82,11 +83,11 @@ class MadeUpWorkshop:
         self._events = events
         self._figures = FIGURES if figures is None else figures
 
-    def train_ahead(self, candidates: Sequence[tuple[str, Architecture]]) -> None:
+    def train_ahead(self, candidates: Sequence[Candidate]) -> None:
         pass
 
-    def mini(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
-        return self._finish(candidate_id, "mini", self._accuracy(candidate_id, architecture))
+    def mini(self, candidate_id: str, architecture: Architecture, contest: Contest | None = None) -> TrainedPhase:
+        return self._finish(candidate_id, "mini", self._accuracy(candidate_id, architecture), contest=contest)
 
     def full(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
         return self._finish(candidate_id, "full", self._accuracy(candidate_id, architecture) + 0.0104)
@@ -123,7 +124,14 @@ class MadeUpWorkshop:
             return self._figures[candidate_id]
         return 0.85 + int(architecture.fingerprint(16)[:4], 16) % 1000 / 1e4
 
-    def _finish(self, candidate: str, phase: str, accuracy: float, teacher: float | None = None) -> TrainedPhase:
+    def _finish(
+        self,
+        candidate: str,
+        phase: str,
+        accuracy: float,
+        teacher: float | None = None,
+        contest: Contest | None = None,
+    ) -> TrainedPhase:
         diverged = accuracy == 0
         curve = tuple(
             {
@@ -136,8 +144,13 @@ class MadeUpWorkshop:
             }
             for epoch in range(1, 2 if diverged else EPOCHS + 1)
         )
-        failure = "the loss was no longer a number" if diverged else ""
-        outcome = TrainedPhase(phase, accuracy, curve, 0.5 * len(curve), failure, teacher)
+        failure, stopped = "the loss was no longer a number" if diverged else "", ""
+        for epoch, result in enumerate(curve[:-1] if contest else (), start=1):
+            stopped = contest.judge(epoch, result["validation_accuracy"])
+            if stopped:
+                curve, accuracy = curve[:epoch], result["validation_accuracy"]
+                break
+        outcome = TrainedPhase(phase, accuracy, curve, 0.5 * len(curve), failure, teacher, stopped=stopped)
         self._events(phase_event(candidate, outcome))
         return outcome
 

@@ -15,6 +15,7 @@ END_NAMES = {
     "rejected": "rejected before training",
     "invalid": "invalid: no network of the search space",
     "duplicate": "a duplicate",
+    "stopped": "stopped early in its mini-phase, by successive halving",
     "failed": "trained, and the training failed",
     "untrained": "legal but left untrained",
     "trained": "trained",

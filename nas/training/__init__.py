@@ -4,12 +4,20 @@ What is re-exported here needs no torch, so that reading a configuration stays q
 `.prediction` and `.weights` do need it.
 """
 
-from nas.training.recipe import DistillRecipe, QuantizationRecipe, Recipe, TeacherSettings, TrainingSettings
+from nas.training.recipe import (
+    DistillRecipe,
+    HalvingSettings,
+    QuantizationRecipe,
+    Recipe,
+    TeacherSettings,
+    TrainingSettings,
+)
 from nas.training.results import EpochResult, TrainingResult
 
 __all__ = [
     "DistillRecipe",
     "EpochResult",
+    "HalvingSettings",
     "QuantizationRecipe",
     "Recipe",
     "TeacherSettings",

@@ -32,15 +32,16 @@ def train(
     on_epoch: Callable[[EpochResult], None],
     teacher_logits: Float[Tensor, "train classes"] | None = None,
     device: str = "cpu",
+    stop: Callable[[EpochResult], str] | None = None,
 ) -> TrainingResult:
     """The curve and final validation accuracy of `network`, trained in place by `recipe` on the training split.
 
     All randomness of an epoch comes from (seed, phase, epoch). With a `folder`, every epoch leaves a checkpoint, and a
     call with the same network, data, recipe, seed and teacher goes on after it, bit for bit as if never interrupted
     (on one machine and number of threads). `on_epoch` hears each epoch trained in this call, after its checkpoint.
-    `teacher_logits` are in training order and go with a DistillRecipe. An incomplete last batch is left out of its
-    epoch. A loss that is no number, an epoch that memory cannot hold and the recipe's time limit end the phase as
-    failed, never the process.
+    `stop` may end the phase after an epoch, by saying why. `teacher_logits` are in training order and go with a
+    DistillRecipe. An incomplete last batch is left out of its epoch. A loss that is no number, an epoch that memory
+    cannot hold and the recipe's time limit end the phase as failed, never the process.
     """
     if isinstance(recipe, DistillRecipe) != (teacher_logits is not None):
         raise ValueError("teacher_logits and a DistillRecipe must come together")
@@ -52,8 +53,11 @@ def train(
     optimizer = build_optimizer(network, recipe)
     curve = checkpoints.restore(network, optimizer) if checkpoints else ()
     epochs = Epochs(work, optimizer, parts=curve[-1].parts if curve else 1)
-    failure = ""
+    failure = stopped = ""
     for epoch in range(len(curve) + 1, recipe.epochs + 1):
+        stopped = stop(curve[-1]) if stop and curve else ""  # here, so that a resumed phase decides as well
+        if stopped:
+            break
         try:
             result = epochs.run(epoch, seconds_spent=_sum_seconds(curve))
         except PhaseFailedError as error:
@@ -65,7 +69,7 @@ def train(
         on_epoch(result)
     network.to("cpu")
     accuracy = 0.0 if failure else curve[-1].validation_accuracy
-    return TrainingResult(curve, accuracy, _sum_seconds(curve), failure)
+    return TrainingResult(curve, accuracy, _sum_seconds(curve), failure, stopped)
 
 
 def _sum_seconds(curve: tuple[EpochResult, ...]) -> float:

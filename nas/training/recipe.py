@@ -1,9 +1,9 @@
 """How a phase is trained, as data: the paper's recipes, ours for two CPU cores, and the learning rate's course."""
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Augmentation = Literal["none", "shift", "affine", "autoaugment"]
 AlphaSchedule = Literal["paper", "paper-prose"]
@@ -100,6 +100,27 @@ class QuantizationRecipe(Recipe):
 QAT = QuantizationRecipe(optimizer="adamw", epochs=8, learning_rate=1e-3, schedule="cosine", batch_size=32)
 
 
+class HalvingSettings(BaseModel):
+    """Successive halving of the mini-phases, off without `rungs`: the epochs after which candidates are compared.
+
+    At a rung the best `keep` (a share) go on, in accuracy, MACs and parameters together, once `min_peers` candidates
+    have been there.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rungs: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    keep: float = Field(default=0.5, gt=0, lt=1)
+    min_peers: int = Field(default=8, ge=1)
+
+    @field_validator("rungs")
+    @classmethod
+    def _check_order(cls, rungs: tuple[int, ...]) -> tuple[int, ...]:
+        if list(rungs) != sorted(set(rungs)):
+            raise ValueError("rungs must be epochs in rising order")
+        return rungs
+
+
 class TrainingSettings(BaseModel):
     """Every phase of a run, and its teacher. `device` auto is CUDA's first where there is one."""
 
@@ -112,6 +133,13 @@ class TrainingSettings(BaseModel):
     distill: DistillRecipe
     teacher: TeacherSettings
     qat: QuantizationRecipe = QAT  # settings recorded before it existed lack it
+    halving: HalvingSettings = HalvingSettings()
+
+    @model_validator(mode="after")
+    def _check_rungs(self) -> "TrainingSettings":
+        if self.halving.rungs and self.halving.rungs[-1] >= self.mini.epochs:
+            raise ValueError(f"halving.rungs must lie before the mini-phase's last epoch ({self.mini.epochs})")
+        return self
 
 
 def learning_rate_at(recipe: Recipe, progress_in_epochs: float) -> float:

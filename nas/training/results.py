@@ -28,10 +28,11 @@ class TrainingResult:
     No epoch is picked by its validation accuracy: the best of many noisy figures flatters the network. `seconds` is
     the sum over the curve, interrupted parts included. `failure` says why the phase ended without usable weights (a
     loss that is no number, no memory, no time), else it is empty; then the curve ends with the last whole epoch and the
-    accuracy is 0.
+    accuracy is 0. `stopped` says why a phase ended early although all was well.
     """
 
     curve: tuple[EpochResult, ...]
     validation_accuracy: float
     seconds: float
     failure: str = ""
+    stopped: str = ""

@@ -21,7 +21,7 @@ from nas.local_workshop import LocalWorkshop
 from nas.store import RunStore
 from nas.training import TrainingSettings
 from nas.workers import WorkerJob, WorkerPool
-from nas.workshop import TrainedPhase
+from nas.workshop import Candidate, TrainedPhase
 
 load_digits = partial(load_dataset, "digits", validation_fraction=0.2, seed=0, train_limit=128)
 
@@ -38,11 +38,11 @@ def die_once(marker: Path) -> Dataset:
     return load_digits()
 
 
-def candidates() -> list[tuple[str, Architecture]]:
+def candidates() -> list[Candidate]:
     base = Architecture(tuple(Stage(**({"expansion": None} | stage)) for stage in make_stages({})))
     first, *others = base.stages
     made = [Architecture((replace(first, kernel_size=size), *others)) for size in (3, 5, 7)]
-    return [(f"c{number:03d}", architecture) for number, architecture in enumerate(made, start=1)]
+    return [(f"c{number:03d}", architecture, None) for number, architecture in enumerate(made, start=1)]
 
 
 @pytest.fixture(autouse=True)

@@ -377,3 +377,48 @@ def test_every_image_is_mixed_with_another_by_a_share_of_its_own() -> None:
     assert len(shares.unique()) > 32
     assert shares.min() < 0.2
     assert shares.max() > 0.8
+
+
+def test_a_stopped_phase_is_the_beginning_of_the_whole_one(digits: Dataset, tmp_path: Path) -> None:
+    whole = run(make_network(), digits, PLAIN)
+    for folder in (None, tmp_path):
+        network = make_network()
+        halted = train(
+            network,
+            digits,
+            TASK,
+            PLAIN,
+            phase="mini",
+            seed=0,
+            folder=folder,
+            on_epoch=ignore_epoch,
+            stop=stop_after_two,
+        )
+        assert [one.loss for one in halted.curve] == [one.loss for one in whole.curve[:2]]
+        assert [one.learning_rate for one in halted.curve] == [one.learning_rate for one in whole.curve[:2]]
+        assert halted.validation_accuracy == whole.curve[1].validation_accuracy
+        assert halted.stopped == "far behind"
+        assert halted.failure == ""
+
+
+def test_a_phase_interrupted_at_its_last_epoch_stops_there_when_resumed(digits: Dataset, tmp_path: Path) -> None:
+    run_until(2, make_network(), digits, PLAIN, tmp_path)  # the checkpoint is written, the decision is not yet made
+    trained: list[EpochResult] = []
+    resumed = train(
+        make_network(),
+        digits,
+        TASK,
+        PLAIN,
+        phase="mini",
+        seed=0,
+        folder=tmp_path,
+        on_epoch=trained.append,
+        stop=stop_after_two,
+    )
+    assert resumed.stopped == "far behind"
+    assert trained == []
+    assert len(resumed.curve) == 2
+
+
+def stop_after_two(last: EpochResult) -> str:
+    return "far behind" if last.epoch == 2 else ""
