@@ -12,6 +12,7 @@ from rich.text import Text
 from nas.events import Event
 from nas.explanation.explanation import read_explanation
 from nas.plain_text import plain
+from nas.quantities import spell_accuracy, spell_phase
 
 KIB = 1024
 
@@ -136,15 +137,15 @@ class Narrator:
 
     def _tell_train_fully(self, update: Mapping[str, Any], seconds: float) -> list[RenderableType]:
         return [
-            Text(f"  full      {candidate}: {found['full']['validation_accuracy']:.2%} validation ({seconds:.0f} s)")
+            Text(f"  full      {candidate}: {plain(spell_phase(found['full']))} validation ({seconds:.0f} s)")
             for candidate, found in update["outcomes"].items()
         ]
 
     def _tell_distill(self, update: Mapping[str, Any], seconds: float) -> list[RenderableType]:
         return [
             Text(
-                f"  distilled {candidate}: {found['distill']['validation_accuracy']:.2%} validation, teacher "
-                f"{found['distill']['teacher_accuracy']:.2%} ({seconds:.0f} s)"
+                f"  distilled {candidate}: {plain(spell_phase(found['distill']))} validation, teacher "
+                f"{_spell_teacher(found['distill'])} ({seconds:.0f} s)"
             )
             for candidate, found in update["outcomes"].items()
         ]
@@ -236,6 +237,11 @@ def build_front_table(front: list[dict[str, Any]]) -> Table:
     return table
 
 
+def _spell_teacher(distilled: Mapping[str, Any]) -> str:
+    accuracy = distilled["teacher_accuracy"]
+    return "none" if accuracy is None else spell_accuracy(accuracy)
+
+
 def build_delivery_table(candidate: str, outcome: Mapping[str, Any]) -> Table:
     """The delivered network's figures, each with its unit and where it comes from."""
     metrics = outcome["metrics"]
@@ -243,9 +249,9 @@ def build_delivery_table(candidate: str, outcome: Mapping[str, Any]) -> Table:
     table.add_column()
     table.add_column(justify="right")
     rows = [
-        ("validation accuracy, full training", f"{outcome['full']['validation_accuracy']:.2%}"),
-        ("validation accuracy, distilled", f"{outcome['distill']['validation_accuracy']:.2%}"),
-        ("teacher's validation accuracy", f"{outcome['distill']['teacher_accuracy']:.2%}"),
+        ("validation accuracy, full training", plain(spell_phase(outcome["full"]))),
+        ("validation accuracy, distilled", plain(spell_phase(outcome["distill"]))),
+        ("teacher's validation accuracy", _spell_teacher(outcome["distill"])),
         ("weights delivered", f"of the {metrics['training']['weights_of_phase']} phase"),
         ("test accuracy, float", f"{metrics['float_test_accuracy']:.2%}"),
         (f"test accuracy, int8 in TFLM ({metrics['num_test_images']} images)", f"{metrics['int8_test_accuracy']:.2%}"),

@@ -135,7 +135,7 @@ class Tracker:
         figures = {f"{phase}_final_accuracy": data["validation_accuracy"], f"{phase}_seconds": data["seconds"]}
         self._log(candidate, figures)
         client, status = self._require_client(), "FINISHED"
-        if data["failure"] or data["stopped"]:
+        if data["failure"] or data.get("stopped"):
             status = "FAILED" if data["failure"] else "KILLED"
         client.set_terminated(self._ids[candidate], status=status)
 

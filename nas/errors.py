@@ -9,6 +9,10 @@ class SettingError(KilosmithError):
     """Wrong arguments, settings, files or data (exit code 2)."""
 
 
+class TeacherFailedError(SettingError):
+    """The training of a teacher did not come to its end: a run delivers without it."""
+
+
 class ProposalError(SettingError):
     """What a designer asked for cannot be: feedback for the language model, wrong input from a person."""
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from nas.architecture import Architecture, Task
 from nas.datasets import Dataset
-from nas.errors import CheckError
+from nas.errors import CheckError, TeacherFailedError
 from nas.events import Event, EventSink
 from nas.export.int8_choice import Finetuned
 from nas.halving import Contest
@@ -76,20 +76,27 @@ class Phases:
         return self._run(candidate_id, network, self._settings.full, "full")
 
     def distill(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
-        """Distillation of the fully trained candidate (paper, eq. 9-12); needs `full` to have run."""
+        """Distillation of the fully trained candidate (paper, eq. 9-12); needs `full` to have run.
+
+        A teacher whose training fails is a failed outcome of it.
+        """
         finished = self._finished(candidate_id, "distill")
         if finished is not None:
             return self._told(candidate_id, finished)
         network = self._load(candidate_id, architecture, "full")
-        teaching = teach(
-            self._data,
-            self._settings.teacher,
-            seed=self._seed,
-            folder=self._store.folder / "training" / "teacher",
-            cache=self._teacher_cache,
-            on_epoch=self._announce("teacher", "teacher"),
-            device=self._device,
-        )
+        try:
+            teaching = teach(
+                self._data,
+                self._settings.teacher,
+                seed=self._seed,
+                folder=self._store.folder / "training" / "teacher",
+                cache=self._teacher_cache,
+                on_epoch=self._announce("teacher", "teacher"),
+                device=self._device,
+            )
+        except TeacherFailedError as error:
+            self.record_failure(candidate_id, "distill", str(error))
+            return self._told(candidate_id, TrainedPhase("distill", 0.0, (), 0.0, str(error)))
         recipe = self._settings.distill
         return self._run(candidate_id, network, recipe, "distill", teaching.logits, teaching.validation_accuracy)
 
@@ -113,7 +120,7 @@ class Phases:
             found = failed or "it has no finished full training; train it"
             raise CheckError(f"export needs a trained candidate, and {candidate_id} is none: {found}")
         chosen = max(usable, key=lambda phase: phase.validation_accuracy).phase
-        reached = {phase.phase: phase.validation_accuracy for phase in finished}
+        reached = {phase.phase: phase.validation_accuracy for phase in usable}
         teacher = next((phase.teacher_accuracy for phase in finished if phase.teacher_accuracy is not None), None)
         origin = {"weights_of_phase": chosen, "validation_accuracy": reached, "teacher_validation_accuracy": teacher}
         return ChosenWeights(self._load(candidate_id, architecture, chosen), origin)

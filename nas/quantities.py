@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 KIB = 1024
 
 
@@ -18,6 +21,13 @@ def spell_kib(num_bytes: float) -> str:
 def spell_accuracy(fraction: float) -> str:
     """`97.92%`."""
     return f"{100 * fraction:.2f}%"
+
+
+def spell_phase(outcome: Mapping[str, Any]) -> str:
+    """What a later phase reached, `97.92%`, or why it failed."""
+    return (
+        f"failed ({outcome['failure']})" if outcome.get("failure") else spell_accuracy(outcome["validation_accuracy"])
+    )
 
 
 def spell_points(difference: float) -> str:

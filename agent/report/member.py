@@ -13,7 +13,7 @@ from nas.explanation.explanation import Explanation, read_explanation
 from nas.explanation.facts import describe_stage, tell_costs, tell_origin, tell_place, tell_state
 from nas.explanation.uncertainty import wilson_interval
 from nas.plain_text import plain
-from nas.quantities import KIB, spell_accuracy, spell_kib
+from nas.quantities import KIB, spell_accuracy, spell_kib, spell_phase
 from nas.records import RunRecords
 
 PHASE_NAMES = {"mini": "mini-phase", "full": "full training", "distill": "distillation"}
@@ -172,7 +172,7 @@ def _read_delivery(outcome: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The delivered network's figures, each with its unit and where it comes from."""
     for phase in ("full", "distill"):
         if phase in outcome:
-            yield f"validation accuracy, {PHASE_NAMES[phase]}", spell_accuracy(outcome[phase]["validation_accuracy"])
+            yield f"validation accuracy, {PHASE_NAMES[phase]}", plain(spell_phase(outcome[phase]))
     metrics = outcome.get("metrics")
     if metrics is None:
         return

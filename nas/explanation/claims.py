@@ -212,10 +212,10 @@ def _claim_training(records: RunRecords, trial: Trial) -> Iterator[Claim]:
     reached = [
         f"{name} {spell_accuracy(outcome[phase]['validation_accuracy'])}"
         for phase, name in (("full", "full training"), ("distill", "distillation"))
-        if phase in outcome
+        if phase in outcome and not outcome[phase].get("failure")
     ]
     if reached:
-        value = outcome["full"]["validation_accuracy"] if "full" in outcome else None
+        value = outcome.get("full", {}).get("validation_accuracy")
         sentence = f"Validation accuracy after the later phases: {', '.join(reached)}."
         yield Claim("training", trial.id, "full_validation_accuracy", value, sentence)
 

@@ -13,6 +13,7 @@ from nas.quantities import (
     spell_accuracy,
     spell_kib,
     spell_macs,
+    spell_phase,
     spell_place,
     spell_points,
 )
@@ -45,7 +46,7 @@ def tell_accuracy(records: RunRecords, candidate_id: str) -> str:
     outcome = records.outcomes.get(trial.id, {})
     for phase, name in (("full", "full training"), ("distill", "distillation")):
         if phase in outcome:
-            lines.append(f"After {name}: {spell_accuracy(outcome[phase]['validation_accuracy'])} validation accuracy.")
+            lines.append(f"After {name}: {plain(spell_phase(outcome[phase]))} validation accuracy.")
     if "metrics" in outcome:
         lines.append(tell_delivery(records, trial.id).splitlines()[1])
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from nas.architecture import Task
 from nas.datasets.images import Dataset, Split
-from nas.errors import SettingError
+from nas.errors import SettingError, TeacherFailedError
 from nas.training.checkpoint import digest
 from nas.training.loop import train
 from nas.training.prediction import evaluate_accuracy, predict_logits
@@ -65,7 +65,7 @@ def teach(
     (default: `folder`), where other runs find them. They belong to one data set (its fingerprint) and one teacher (its
     files, or settings and seed); anything else, or a damaged file, is computed anew. An interrupted training goes on
     after its last epoch, interrupted answering after its last chunk. Raises SettingError for a teacher that cannot be
-    had or whose training fails.
+    had, TeacherFailedError for one whose training fails.
     """
     card = None if settings.source == "train" else find_teacher(settings.source, dataset.num_classes)
     key = _cache_key(dataset, settings, seed) if card is None else _card_key(dataset, card)
@@ -117,7 +117,7 @@ def _train_here(
     if result.failure:
         rule = "the teacher's training must come to its end"
         remedy = f"lower training.teacher's learning_rate ({settings.learning_rate:g}) or raise its max_seconds"
-        raise SettingError(f"{rule}; {result.failure}; {remedy}")
+        raise TeacherFailedError(f"{rule}; {result.failure}; {remedy}")
     return _Asked(network, dataset, task)
 
 
