@@ -198,7 +198,13 @@ def _phrase_call(call: Mapping[str, Any]) -> str:
     stages = arguments.get("stages")
     if isinstance(stages, list) and all(isinstance(stage, dict) for stage in stages):
         return plain("designs " + " | ".join(_phrase_stage(stage) for stage in stages))
-    return plain(f"{call['name']} {arguments}")[:240]
+    if isinstance(claims := arguments.get("claims"), list):
+        chosen = [str(claim["claim"]) for claim in claims if isinstance(claim, dict) and "claim" in claim]
+        if call["name"] == "select_claims" and chosen:
+            return plain(f"chooses statements {', '.join(chosen)}")[:240]
+        return f"makes {len(claims)} claim{'s' * (len(claims) != 1)}"
+    spelled = ", ".join(f"{name} {value}" for name, value in arguments.items())
+    return plain(f"calls {call['name']}: {spelled}" if spelled else f"calls {call['name']}")[:240]
 
 
 def _phrase_stage(stage: Mapping[str, Any]) -> str:

@@ -92,3 +92,19 @@ def test_a_terminal_sees_progress_with_time_left() -> None:
 
 def test_plain_text_is_one_line_without_control_characters() -> None:
     assert plain("a\r\nb\tc\x00\x1b[1m") == "a b c"
+
+
+def test_calls_are_told_in_words() -> None:
+    chosen = {"name": "select_claims", "args": {"claims": [{"claim": "k19"}, {"claim": "k9"}]}}
+    stated = {"name": "state_claims", "args": {"claims": [{"subject": "c001"}]}}
+    asked = {"name": "mini_train", "args": {"candidate_id": "c001"}}
+    text = tell(answer(calls=[chosen, stated, asked, {"name": "pareto_status", "args": {}}]))
+    parts = (
+        "chooses statements k19, k9",
+        "makes 1 claim",
+        "calls mini_train: candidate_id c001",
+        "calls pareto_status",
+    )
+    for part in parts:
+        assert part in text
+    assert "{" not in text
