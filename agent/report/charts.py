@@ -16,9 +16,11 @@ from agent.report.published import PublishedNetwork
 Spec = dict[str, Any]
 
 SERIES = tuple(f"var(--series-{number})" for number in range(1, 9))
+POINT_PADDING = 12  # pixels: large points at the border are not cut
 KB_IN_KIB = 1000 / 1024
 SHAPES = {"on the front": "circle", "dominated": "triangle-up", "published": "square"}
 MAX_NAMED = 16  # names beside points: more would overlap
+MAX_LEVEL = 6  # names side by side under bars: more would overlap on a phone
 
 
 def draw_pareto(candidates: Sequence[Candidate], published: Sequence[PublishedNetwork]) -> Spec:
@@ -41,8 +43,8 @@ def draw_pareto(candidates: Sequence[Candidate], published: Sequence[PublishedNe
         "transform": [{"filter": is_shown % "datum.sram_kib <= sram_max"}],
         "height": 360,
         "encoding": {
-            "x": quantity("macs_m", "MACs (millions)", zero=False),
-            "y": quantity("accuracy_percent", "accuracy (%)", zero=False),
+            "x": quantity("macs_m", "MACs (millions)", zero=False, padding=POINT_PADDING),
+            "y": quantity("accuracy_percent", "accuracy (%)", zero=False, padding=POINT_PADDING),
         },
         "layer": [
             _draw_points(list(dict.fromkeys(row["kind"] for row in rows))),
@@ -134,7 +136,7 @@ def draw_sram(candidates: Sequence[Candidate], limit_kib: float) -> Spec:
         for order, (part, field) in enumerate(parts)
     ]
     order = [candidate.id for candidate in candidates]
-    axis = {"labelAngle": 0 if len(order) <= 10 else -90}
+    axis = {"labelAngle": 0 if len(order) <= MAX_LEVEL else -90}
     bars = {
         "mark": {"type": "bar", "width": {"band": 0.7}},
         "encoding": {
@@ -190,7 +192,9 @@ def draw_progress(steps: Sequence[ProgressStep], field: str, title: str) -> Spec
 def draw_endings(endings: Sequence[Ending], title: str) -> Spec:
     """How many proposals ended how, as bars with their counts."""
     y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 170}}
+    most = max((ending.count for ending in endings), default=1)
     x = quantity("count", title) | {"axis": {"tickMinStep": 1, "format": "d"}}
+    x["scale"] = {"domain": [0, 1.15 * most]}  # room for the numbers beside the bars
     number = {"type": "text", "align": "left", "dx": 4, "color": "var(--ink)", "aria": False}
     return {
         "height": 36 * len(endings),
@@ -268,9 +272,10 @@ def draw_curve(member: Member, field: str, title: str) -> Spec:
     }
 
 
-def quantity(field: str, title: str, *, zero: bool = True) -> Spec:
-    """An axis of figures; `title` holds the unit."""
-    return {"field": field, "type": "quantitative", "title": title, "scale": {"zero": zero, "nice": True}}
+def quantity(field: str, title: str, *, zero: bool = True, padding: int = 0) -> Spec:
+    """An axis of figures; `title` holds the unit; `padding`: pixels that stay free at both ends."""
+    scale = {"zero": zero, "nice": True} | ({"padding": padding} if padding else {})
+    return {"field": field, "type": "quantitative", "title": title, "scale": scale}
 
 
 def series(field: str, names: Sequence[str], title: str | None = None) -> Spec:

@@ -5,15 +5,28 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from agent.report.comparison_charts import draw_fronts, draw_groups, draw_volumes
-from agent.report.figures import Statistics, list_candidates, sum_statistics, trace_progress
+from agent.report.charts import draw_sram
+from agent.report.comparison_charts import draw_counts, draw_fronts, draw_groups, draw_progress
+from agent.report.figures import (
+    Candidate,
+    Ending,
+    Statistics,
+    count_causes,
+    count_endings,
+    list_candidates,
+    sum_statistics,
+    trace_progress,
+)
 from agent.report.page import fill_page
 from nas.errors import SettingError
 from nas.plain_text import plain
+from nas.quantities import KIB
 from nas.records import RunRecords
+
+NUM_SHOWN = 5  # networks of each front whose memory is drawn: more bars would be too thin to read
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +95,61 @@ class RunLine:
     best_sram_kib: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class CountRow:
+    """How many proposals of every run ended this way, or broke this limit."""
+
+    name: str
+    counts: tuple[int, ...]
+
+
+def align_counts(runs: Sequence[Sequence[Ending]]) -> tuple[CountRow, ...]:
+    """The counts of several runs by name, the most frequent of all first."""
+    names = dict.fromkeys(ending.name for endings in runs for ending in endings)
+    found = [{ending.name: ending.count for ending in endings} for endings in runs]
+    rows = [CountRow(name, tuple(counts.get(name, 0) for counts in found)) for name in names]
+    return tuple(sorted(rows, key=lambda row: -sum(row.counts)))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A network of a run's front."""
+
+    run: str
+    network: Candidate
+
+
+def pick_most_accurate(runs: Mapping[str, Sequence[Candidate]]) -> tuple[Shown, ...]:
+    """At most NUM_SHOWN members of every front, the most accurate ones."""
+    picked = []
+    for name, candidates in runs.items():
+        front = sorted((one for one in candidates if one.on_front), key=lambda one: -(one.accuracy_percent or 0))
+        picked += [Shown(name, one) for one in front[:NUM_SHOWN]]
+    return tuple(picked)
+
+
 def build_comparison(runs: Mapping[str, RunRecords], library: str) -> str:
     """The page of at least two runs by name; raises SettingError for runs that cannot be compared."""
     require_comparable(runs)
     groups = group_runs(runs)
     rows: list[Statistics] = [sum_statistics(name, records) for name, records in runs.items()]
     candidates = {name: list_candidates(records) for name, records in runs.items()}
+    progress = {name: trace_progress(records) for name, records in runs.items()}
+    endings = align_counts([count_endings(records.trials) for records in runs.values()])
+    causes = align_counts([count_causes(records.trials) for records in runs.values()])
+    shown, first = pick_most_accurate(candidates), next(iter(runs.values()))
     charts: dict[str, Any] = {
-        "volumes": draw_volumes({name: trace_progress(records) for name, records in runs.items()}),
+        "volumes": draw_progress(progress, "hypervolume", "hypervolume (share of the box)", 4),
+        "yields": draw_progress(progress, "yield_percent", "legal share of the proposals (%)", 1),
         "groups": draw_groups(groups),
+        "endings": draw_counts(endings, list(runs)),
     }
-    if any(records.trained for records in runs.values()):
+    if causes:
+        charts["causes"] = draw_counts(causes, list(runs))
+    if shown:
         charts["pareto"] = draw_fronts(candidates)
-    first = next(iter(runs.values()))
+        bars = [replace(one.network, id=f"{one.run} {one.network.id}") for one in shown]
+        charts["sram"] = draw_sram(bars, first.budget.peak_sram_bytes / KIB)
     return fill_page(
         "comparison.html.j2",
         library,
@@ -102,6 +157,9 @@ def build_comparison(runs: Mapping[str, RunRecords], library: str) -> str:
         lines=[_describe(name, records) for name, records in runs.items()],
         statistics=rows,
         groups=groups,
+        shown=shown,
+        num_shown=NUM_SHOWN,
+        counts={"How the proposals ended": endings, "What the proposals broke": causes},
         budget=first.budget,
         data=first.started.get("data", "unknown"),
         task=first.task,

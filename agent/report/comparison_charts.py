@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from agent.report.charts import SERIES, Spec, quantity, series
+from agent.report.charts import POINT_PADDING, SERIES, Spec, quantity, series
 from agent.report.figures import Candidate, ProgressStep
 
 if TYPE_CHECKING:
-    from agent.report.comparison import Group
+    from agent.report.comparison import CountRow, Group
 
 
 def draw_fronts(runs: Mapping[str, Sequence[Candidate]]) -> Spec:
@@ -22,8 +22,8 @@ def draw_fronts(runs: Mapping[str, Sequence[Candidate]]) -> Spec:
         "mark": {"type": "point", "filled": True, "opacity": 0.85, "stroke": "var(--ink)", "strokeWidth": 0.8},
         "height": 360,
         "encoding": {
-            "x": quantity("macs_m", "MACs (millions)", zero=False),
-            "y": quantity("accuracy_percent", "accuracy (%)", zero=False),
+            "x": quantity("macs_m", "MACs (millions)", zero=False, padding=POINT_PADDING),
+            "y": quantity("accuracy_percent", "accuracy (%)", zero=False, padding=POINT_PADDING),
             "size": {
                 "field": "params_k",
                 "type": "quantitative",
@@ -59,18 +59,40 @@ def _point(run: str, candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def draw_volumes(runs: Mapping[str, Sequence[ProgressStep]]) -> Spec:
-    """Hypervolume over the proposals, a line a run."""
+def draw_progress(runs: Mapping[str, Sequence[ProgressStep]], field: str, title: str, digits: int) -> Spec:
+    """One figure of the searches over their proposals, a line a run."""
     rows = [{"run": name, **asdict(step)} for name, steps in runs.items() for step in steps]
+    shown = {"field": field, "title": title, "format": f".{digits}f"}
     return {
         "height": 260,
         "data": {"values": rows},
         "mark": {"type": "line", "interpolate": "step-after", "aria": False},
         "encoding": {
             "x": quantity("number", "proposal", zero=False) | {"axis": {"tickMinStep": 1, "format": "d"}},
-            "y": quantity("hypervolume", "hypervolume (share of the box)"),
+            "y": quantity(field, title),
             "color": series("run", list(runs), "run"),
-            "tooltip": [{"field": "run"}, {"field": "number"}, {"field": "hypervolume", "format": ".4f"}],
+            "tooltip": [{"field": "run"}, {"field": "number", "title": "proposal"}, shown],
+        },
+    }
+
+
+def draw_counts(rows: Sequence[CountRow], runs: Sequence[str]) -> Spec:
+    """How often in which run, as groups of bars."""
+    values = [
+        {"name": row.name, "run": run, "count": count}
+        for row in rows
+        for run, count in zip(runs, row.counts, strict=True)
+    ]
+    return {
+        "height": (14 * len(runs) + 12) * len(rows),
+        "data": {"values": values},
+        "mark": {"type": "bar", "aria": False},
+        "encoding": {
+            "y": {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 170}},
+            "yOffset": {"field": "run", "sort": list(runs)},
+            "x": quantity("count", "proposals") | {"axis": {"tickMinStep": 1, "format": "d"}},
+            "color": series("run", runs, "run"),
+            "tooltip": [{"field": "run"}, {"field": "name"}, {"field": "count", "title": "proposals"}],
         },
     }
 

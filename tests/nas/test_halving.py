@@ -129,7 +129,6 @@ def test_batches_decide_from_what_was_settled_before_them(tmp_path: Path) -> Non
     settings = {
         "design__max_proposals": 40,
         "design__max_trials": 15,
-        "design__batch": 5,
         "design__num_whole": 40,
         **HALVING,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 from html.parser import HTMLParser
 from pathlib import Path
@@ -22,7 +23,7 @@ from agent.report.library import load_plotting_library
 from agent.report.member import read_member
 from agent.report.published import NETWORKS, is_published_task
 from agent.report.report import build_report
-from agent.reporting import open_runs, save_report
+from agent.reporting import open_runs, save_comparison, save_report
 from nas.errors import NoLegalCandidateError, SettingError
 from nas.events import Event
 from nas.records import RunRecords
@@ -247,6 +248,30 @@ def test_comparison_gives_hypervolume_with_its_interval(three_runs: Path, tmp_pa
     assert group["half_width"] == pytest.approx(half_width(volumes))
     rows = PageReader(out.read_text(encoding="utf-8")).tables["Search statistics (as the paper's Table III)"]
     assert [row[-1] for row in rows[1:]] == [f"{volume:.4f}" for volume in volumes]
+
+
+def test_comparison_shows_the_same_things_of_every_run(three_runs: Path, tmp_path: Path, example_root: Path) -> None:
+    shutil.copytree(example_root / "example", three_runs / "example", dirs_exist_ok=True)
+    runs = open_runs(three_runs, ["seed0", "example"])
+    page = PageReader(save_comparison(runs, tmp_path / "comparison.html").read_text(encoding="utf-8"))
+    assert set(page.charts) == {"pareto", "sram", "volumes", "yields", "groups", "endings", "causes"}
+    ended = page.tables["How the proposals ended, in proposals"]
+    assert ended[0][1:] == ["seed0", "example"]
+    sums = [sum(int(row[place]) for row in ended[1:]) for place in (1, 2)]
+    assert sums == [len(records.trials) for records in runs.values()]
+    broke = {row[0]: row[1:] for row in page.tables["What the proposals broke, in proposals"][1:]}
+    peaks = [sum(one["constraint"] == "peak_sram" for t in r.trials for one in t.violations) for r in runs.values()]
+    assert [int(count) for count in broke["limit of peak SRAM"]] == peaks
+    caption = next(name for name in page.tables if name.startswith("The most accurate networks"))
+    networks = page.tables[caption][1:]
+    for name, records in runs.items():
+        own = [row for row in networks if row[0] == name]
+        assert [row[1] for row in own] == [member.id for member in records.front[:5]]
+        assert all(float(row[7]) <= records.budget.peak_sram_bytes / 1024 for row in own)
+    (line,) = {
+        one["value"] for layer in page.charts["sram"]["layer"] for one in layer.get("data", {}).get("values", ())
+    }
+    assert line == 48
 
 
 def test_interval_is_students(three_runs: Path) -> None:

@@ -105,7 +105,7 @@ def test_dominance_is_told_as_the_figures_have_it(example_records: RunRecords, f
         (
             "c010",
             [
-                "the training failed",
+                "a failed training",
                 "no longer a number",
                 "start from c009",
                 "MACs are 11.4 M, above the limit of 4 M.",
