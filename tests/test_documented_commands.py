@@ -1,0 +1,210 @@
+"""Every command of README and docs, executed in bash as a reader types it, in a folder that has what the text has."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import FAST, environment, kilosmith, start_kilosmith
+from documented_commands import COMMANDS
+from openai_server import Behaviour, OpenAIServer, Request, calls, text
+from search_examples import make_stages
+
+from agent.places import cache_folder
+from graphs.designer import QUESTIONS
+
+LINES = sorted({line for _, line in COMMANDS})
+RUNS = ("example", "seed0", "seed1", "baseline")  # finished runs in the reader's folder; all are the example
+MUTATE = "kilosmith run --llm mutate"  # the one that trains in the default suite: `verify` checks what it delivers
+SECONDS = 280
+
+# What a command must print on stdout and which file it must leave, by its name. A new command needs a line here.
+PROMISES: dict[str, tuple[str, str]] = {
+    "--install-completion": ("bash completion installed", ".bashrc"),
+    "ask": (r"\[\w+\(c0\d\d.*\)\]$", "runs/*/conversation.jsonl"),  # the tool that spoke, with its arguments
+    "boards": ("nrf52840", ""),
+    "chat": (r"^> why did c011 win\?\nc011 is proposal 11", "runs/*/conversation.jsonl"),
+    "compare": ("[23] runs compared in comparison.html", "comparison.html"),
+    "doctor": ("free space", ""),
+    "estimate": ("MACs", ""),
+    "front": ("c011", ""),
+    "models": ("smollm2: ", ""),
+    "replay": ("verified example: .* agree with the records", ""),
+    "report": ("report.*(report|digits).html", ""),
+    "resume": ("", "runs/interrupted/delivery/*/model.tflite"),
+    "run": ("", "runs/2*/delivery/*/model.tflite"),  # such a run's id begins with the year
+    "sample": ("stages", ""),
+    "teacher": ("use it with --set training.teacher.source=DIR", "DIR/model.safetensors"),
+    "trials": (r"rejected .* 11\.43 ", ""),  # c007
+    "verify": ("files unaltered, 8 test vectors reproduced", ""),
+}
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Somebody at a shell, in a folder."""
+
+    folder: Path
+
+    def type(self, line: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """The command line as bash executes it."""
+        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+        given = {"PATH": path, "HOME": str(self.folder), "KILOSMITH_CACHE": str(cache_folder())}
+        kept = {name: value for name, value in environment().items() if name != "OPENAI_API_KEY"}
+        return subprocess.run(
+            ["bash", "-c", f"{line}\nexit $?"],  # two lines, so that bash stays: completion looks for its shell
+            cwd=self.folder,
+            env=kept | given,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+
+@pytest.fixture
+def reader(example_root: Path, tmp_path: Path) -> Reader:
+    for name in RUNS:
+        shutil.copytree(example_root / "example", tmp_path / "runs" / name)
+    return Reader(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def delivering(tmp_path_factory: pytest.TempPathFactory) -> tuple[Reader, subprocess.CompletedProcess[str]]:
+    """A folder in which MUTATE was executed, and how that went."""
+    reader = Reader(tmp_path_factory.mktemp("delivering"))
+    return reader, reader.type(hasten(MUTATE))
+
+
+def hasten(line: str) -> str:
+    """A command that trains, made to end in seconds: settings before its own, which therefore win."""
+    return re.sub(r"\b(run|teacher)\b", lambda found: f"{found[0]} {shlex.join(FAST)}", line, count=1)
+
+
+# What the reader brings, under the name that the text gives it: (where it is needed, how it is made).
+def write_architecture(folder: Path) -> None:
+    (folder / "ARCH.json").write_text(json.dumps({"stages": make_stages()}))
+
+
+def write_cifar100(folder: Path) -> None:
+    """The official files in their full size, of images that their class can be told from."""
+    (folder / "DIR").mkdir()
+    for name, count in (("train.bin", 50_000), ("test.bin", 10_000)):
+        records = np.zeros((count, 3074), np.uint8)
+        records[:, 1] = np.arange(count) % 100
+        records[:, 2:1026] = 2 * records[:, 1:2]
+        records.tofile(folder / "DIR" / name)
+
+
+def train_teacher(folder: Path) -> None:
+    """A timm teacher to start from."""
+    made = kilosmith("teacher", "--out", "SOURCE", *FAST, cwd=folder)
+    assert made.returncode == 0, made.stderr
+
+
+def interrupt_run(folder: Path) -> None:
+    """A run that was stopped when its first candidate was trained; it becomes the latest."""
+    with start_kilosmith("run", "--llm", "mutate", "--name", "interrupted", *FAST, cwd=folder) as process:
+        trials, deadline = folder / "runs" / "interrupted" / "trials.jsonl", time.monotonic() + 120
+        while not trials.exists() or '"trained"' not in trials.read_text():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+
+
+BROUGHT: tuple[tuple[str, Callable[[Path], None]], ...] = (
+    ("estimate ARCH.json", write_architecture),
+    ("cifar100:DIR", write_cifar100),
+    ("--base SOURCE", train_teacher),
+    ("resume latest", interrupt_run),
+)
+
+
+def design(request: Request) -> Behaviour:
+    """A served model that fails the check for autonomous designers and designs what is legal and new."""
+    names = [tool["function"]["name"] for tool in request["tools"]]
+    if request["messages"][-1]["content"] in [question.text for question in QUESTIONS]:
+        return text("c007 needs many.")
+    if names == ["select_claims"]:
+        return calls(("select_claims", {"claims": [{"claim": "k2"}, {"claim": "k1"}]}))
+    return calls(("propose_architecture", {"stages": make_stages({"kernel_size": 3 + 2 * (request["seed"] % 3)})}))
+
+
+@pytest.fixture
+def replaced() -> Iterator[dict[str, str]]:
+    """What cannot be as written here, and what stands for it."""
+    with OpenAIServer(design) as server, socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # nobody listens: a store that is away is told once, and the run goes on
+        yield {
+            "http://127.0.0.1:11434/v1": server.url,
+            "http://127.0.0.1:5000": f"http://127.0.0.1:{closed.getsockname()[1]}",
+            "--data SPEC": "--data digits",
+            "RUN RUN": "seed0 baseline",
+        }
+
+
+def name_command(line: str) -> str:
+    words = shlex.split(line)
+    return words[3] if words[0] == "python" else words[1]
+
+
+def mark(line: str) -> object:
+    trains = name_command(line) in {"run", "resume", "teacher"} and line != MUTATE
+    return pytest.param(line, marks=pytest.mark.slow if trains else ())
+
+
+@pytest.mark.parametrize("line", [mark(line) for line in LINES])
+def test_documented_command_does_what_the_text_says(
+    line: str, reader: Reader, replaced: dict[str, str], request: pytest.FixtureRequest
+) -> None:
+    for words, make in BROUGHT:
+        if words in line:
+            make(reader.folder)
+    if line == MUTATE:
+        reader, done = request.getfixturevalue("delivering")
+    else:
+        if line.startswith("kilosmith verify DIR"):
+            delivered, _ = request.getfixturevalue("delivering")
+            (folder,) = delivered.folder.glob("runs/*/delivery/*")
+            shutil.copytree(folder, reader.folder / "DIR")
+        typed = line
+        for words, stand_in in replaced.items():
+            typed = typed.replace(words, stand_in)
+        done = reader.type(hasten(typed), stdin="why did c011 win?\n")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    shows, leaves = PROMISES[name_command(line)]
+    assert re.search(shows, done.stdout, re.M), done.stdout
+    assert not leaves or list(reader.folder.glob(leaves)), done.stderr
+    check_options(shlex.split(line), done, reader.folder)
+
+
+def check_options(words: list[str], done: subprocess.CompletedProcess[str], folder: Path) -> None:
+    """What the options of a command promise."""
+    if "--json" in words:
+        assert json.loads(done.stdout)
+    if "--out" in words:
+        assert (folder / words[words.index("--out") + 1]).exists()
+    if any(word.startswith("tracking.mlflow=http:") for word in words):
+        assert done.stderr.count("MLflow") == 1, done.stderr
+    if any(word.startswith("tracking.mlflow=sqlite:") for word in words):
+        assert (folder / "mlflow.db").stat().st_size > 0
+    if "--llm-url" in words:
+        assert "openai:qwen2.5:7b" in done.stderr
