@@ -30,6 +30,14 @@ def find_other_commands(document: Path) -> list[str]:
     return [command for command in _split(blocks, prose) if not command.startswith(_OURS)]
 
 
+def find_synopses() -> list[str]:
+    """The table of docs/commands.md, every option given: `kilosmith sample --count N --seed S --feasible`."""
+    text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    cells = [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| `")]
+    forms = [re.sub(r"[][]", "", form) for cell in cells for form in re.findall(r"`([^`]+)`", cell)]
+    return [f"kilosmith {form}" for form in forms]
+
+
 def _split(blocks: list[str], prose: list[str]) -> list[str]:
     lines = [line for block in blocks for line in block.splitlines()]
     lines += [" ".join(command.split()) for command in prose]  # in prose a command may go over two lines
@@ -41,6 +49,6 @@ def _gather(find: Callable[[Path], list[str]]) -> list[tuple[str, str]]:
     return sorted({(str(path.relative_to(ROOT)), line) for path in DOCUMENTS for line in find(path)})
 
 
-# (document, command)
+# pairs of a document and a command in it
 COMMANDS = _gather(find_commands)
 OTHER_COMMANDS = _gather(find_other_commands)

@@ -19,17 +19,65 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import FAST, environment, kilosmith, start_kilosmith
-from documented_commands import COMMANDS
+from documented_commands import COMMANDS, find_synopses
 from openai_server import Behaviour, OpenAIServer, Request, calls, text
 from search_examples import make_stages
 
 from agent.places import cache_folder
 from graphs.designer import QUESTIONS
 
-LINES = sorted({line for _, line in COMMANDS})
+# Placeholders of the text and what is typed for them, in this order. DIR and SOURCE are folders of that name.
+TYPED = {
+    "--llm SPEC --llm-url URL": "--llm openai:qwen2.5:7b --llm-url http://127.0.0.1:11434/v1",
+    "--llm SPEC": "--llm mutate",
+    "--data SPEC": "--data digits",
+    "RUN RUN...": "RUN RUN",
+    "RUN RUN": "seed0 baseline",
+    "export RUN --candidate ID": "export delivered --candidate c004",
+    "RUN": "latest",
+    '"question"': '"what if stage 2 had kernel 3? train it"',
+    "--name ID": "--name fork",
+    "--board NAME": "--board stm32f746",
+    "--only NAME": "--only propose",
+    "FILE.html": "page.html",
+    "--speed X": "--speed 0",
+    "--from STEP": "--from 5",
+    "--to STEP": "--to 20",
+    "--count N": "--count 2",
+    "--seed S": "--seed 3",
+}
+STDIN = {"chat": "why did c011 win?\n", "replay": 20 * "\n"}  # a question; Enter after every step
 RUNS = ("example", "seed0", "seed1", "baseline")  # finished runs in the reader's folder; all are the example
-MUTATE = "kilosmith run --llm mutate"  # the one that trains in the default suite: `verify` checks what it delivers
+SLOW = {"run", "resume", "teacher", "export", "verify", "doctor"}  # they need training, or load everything
 SECONDS = 280
+# Placeholders of the text and what is typed for them, in this order. DIR and SOURCE are folders of that name.
+TYPED = {
+    "--llm SPEC --llm-url URL": "--llm openai:qwen2.5:7b --llm-url http://127.0.0.1:11434/v1",
+    "--llm SPEC": "--llm mutate",
+    "--data SPEC": "--data digits",
+    "RUN RUN...": "RUN RUN",
+    "RUN RUN": "seed0 baseline",
+    "export RUN --candidate ID": "export delivered --candidate c004",
+    "RUN": "latest",
+    '"question"': '"what if stage 2 had kernel 3? train it"',
+    "--name ID": "--name fork",
+    "--board NAME": "--board stm32f746",
+    "--only NAME": "--only propose",
+    "FILE.html": "page.html",
+    "--speed X": "--speed 0",
+    "--from STEP": "--from 5",
+    "--to STEP": "--to 20",
+    "--count N": "--count 2",
+    "--seed S": "--seed 3",
+}
+STDIN = {"chat": "why did c011 win?\n", "replay": 20 * "\n"}  # a question; Enter after every step
+RUNS = ("example", "seed0", "seed1", "baseline")  # finished runs in the reader's folder; all are the example
+SLOW = {"run", "resume", "teacher", "export", "verify", "doctor"}  # they need training, or load everything
+SECONDS = 280
+LITTLE = (  # less training still than FAST; what is delivered need not be good
+    *("--set", "design.max_trials=1", "--set", "training.qat.threshold=1", "--set", "training.full.epochs=3"),
+    *("--set", "training.distill.epochs=1"),
+)
 
 # What a command must print on stdout and which file it must leave, by its name. A new command needs a line here.
 PROMISES: dict[str, tuple[str, str]] = {
@@ -37,14 +85,15 @@ PROMISES: dict[str, tuple[str, str]] = {
     "ask": (r"\[\w+\(c0\d\d.*\)\]$", "runs/*/conversation.jsonl"),  # the tool that spoke, with its arguments
     "boards": ("nrf52840", ""),
     "chat": (r"^> why did c011 win\?\nc011 is proposal 11", "runs/*/conversation.jsonl"),
-    "compare": ("[23] runs compared in comparison.html", "comparison.html"),
+    "compare": ("[23] runs compared in", "*.html"),
     "doctor": ("free space", ""),
     "estimate": ("MACs", ""),
+    "export": ("", "DIR/model.tflite"),
     "front": ("c011", ""),
     "models": ("smollm2: ", ""),
-    "replay": ("verified example: .* agree with the records", ""),
-    "report": ("report.*(report|digits).html", ""),
-    "resume": ("", "runs/interrupted/delivery/*/model.tflite"),
+    "replay": ("verified .* agree with the records|designer  edits c006", ""),
+    "report": ("report.*(report|digits|page).html", ""),
+    "resume": ("", "runs/[if]*/delivery/*/model.tflite"),  # interrupted, or its fork
     "run": ("", "runs/2*/delivery/*/model.tflite"),  # such a run's id begins with the year
     "sample": ("stages", ""),
     "teacher": ("use it with --set training.teacher.source=DIR", "DIR/model.safetensors"),
@@ -84,18 +133,19 @@ def reader(example_root: Path, tmp_path: Path) -> Reader:
 
 
 @pytest.fixture(scope="module")
-def delivering(tmp_path_factory: pytest.TempPathFactory) -> tuple[Reader, subprocess.CompletedProcess[str]]:
-    """A folder in which MUTATE was executed, and how that went."""
-    reader = Reader(tmp_path_factory.mktemp("delivering"))
-    return reader, reader.type(hasten(MUTATE))
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that delivered one network."""
+    folder = tmp_path_factory.mktemp("delivered")
+    made = kilosmith("run", "--llm", "mutate", "--name", "delivered", *FAST, cwd=folder)
+    assert made.returncode == 0, made.stderr
+    return folder / "runs" / "delivered"
 
 
 def hasten(line: str) -> str:
     """A command that trains, made to end in seconds: settings before its own, which therefore win."""
-    return re.sub(r"\b(run|teacher)\b", lambda found: f"{found[0]} {shlex.join(FAST)}", line, count=1)
+    return re.sub(r"(kilosmith|agent) (run|teacher)\b", rf"\g<0> {shlex.join(FAST)}", line, count=1)
 
 
-# What the reader brings, under the name that the text gives it: (where it is needed, how it is made).
 def write_architecture(folder: Path) -> None:
     (folder / "ARCH.json").write_text(json.dumps({"stages": make_stages()}))
 
@@ -129,11 +179,12 @@ def interrupt_run(folder: Path) -> None:
     assert process.returncode == 130, stderr
 
 
+# What the reader brings, under the name that the text gives it: (where it is needed, how it is made).
 BROUGHT: tuple[tuple[str, Callable[[Path], None]], ...] = (
     ("estimate ARCH.json", write_architecture),
     ("cifar100:DIR", write_cifar100),
     ("--base SOURCE", train_teacher),
-    ("resume latest", interrupt_run),
+    ("resume ", interrupt_run),
 )
 
 
@@ -148,15 +199,13 @@ def design(request: Request) -> Behaviour:
 
 
 @pytest.fixture
-def replaced() -> Iterator[dict[str, str]]:
-    """What cannot be as written here, and what stands for it."""
+def addresses() -> Iterator[dict[str, str]]:
+    """Documented addresses, and those that stand for them here."""
     with OpenAIServer(design) as server, socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # nobody listens: a store that is away is told once, and the run goes on
         yield {
             "http://127.0.0.1:11434/v1": server.url,
             "http://127.0.0.1:5000": f"http://127.0.0.1:{closed.getsockname()[1]}",
-            "--data SPEC": "--data digits",
-            "RUN RUN": "seed0 baseline",
         }
 
 
@@ -165,29 +214,36 @@ def name_command(line: str) -> str:
     return words[3] if words[0] == "python" else words[1]
 
 
+def fill_in(line: str) -> str:
+    for placeholder, value in TYPED.items():
+        line = line.replace(placeholder, value)
+    return line
+
+
 def mark(line: str) -> object:
-    trains = name_command(line) in {"run", "resume", "teacher"} and line != MUTATE
-    return pytest.param(line, marks=pytest.mark.slow if trains else ())
+    is_slow = name_command(line) in SLOW or "--yes" in line
+    return pytest.param(line, marks=pytest.mark.slow if is_slow else ())
+
+
+LINES = sorted({fill_in(line) for line in (*(line for _, line in COMMANDS), *find_synopses())})
 
 
 @pytest.mark.parametrize("line", [mark(line) for line in LINES])
 def test_documented_command_does_what_the_text_says(
-    line: str, reader: Reader, replaced: dict[str, str], request: pytest.FixtureRequest
+    line: str, reader: Reader, addresses: dict[str, str], request: pytest.FixtureRequest
 ) -> None:
     for words, make in BROUGHT:
         if words in line:
             make(reader.folder)
-    if line == MUTATE:
-        reader, done = request.getfixturevalue("delivering")
-    else:
-        if line.startswith("kilosmith verify DIR"):
-            delivered, _ = request.getfixturevalue("delivering")
-            (folder,) = delivered.folder.glob("runs/*/delivery/*")
-            shutil.copytree(folder, reader.folder / "DIR")
-        typed = line
-        for words, stand_in in replaced.items():
-            typed = typed.replace(words, stand_in)
-        done = reader.type(hasten(typed), stdin="why did c011 win?\n")
+    if name_command(line) in {"verify", "export"}:
+        run = shutil.copytree(request.getfixturevalue("delivered"), reader.folder / "runs" / "delivered")
+        (winner,) = (run / "delivery").iterdir()
+        if name_command(line) == "verify":
+            winner.rename(reader.folder / "DIR")
+    typed = hasten(line)
+    for documented, real in addresses.items():
+        typed = typed.replace(documented, real)
+    done = reader.type(typed, STDIN.get(name_command(line), ""))
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     shows, leaves = PROMISES[name_command(line)]
