@@ -12,9 +12,7 @@ from rich.text import Text
 from nas.events import Event
 from nas.explanation.explanation import read_explanation
 from nas.plain_text import plain
-from nas.quantities import spell_accuracy, spell_phase
-
-KIB = 1024
+from nas.quantities import KIB, spell_accuracy, spell_phase, spell_violation
 
 
 class Narrator:
@@ -102,7 +100,7 @@ class Narrator:
             costs = f"{data['macs'] / 1e6:.2f} M MACs, {data['params']:,} parameters, "
             costs += f"{data['arena_bytes'] / KIB:.1f} KiB SRAM"
             return [Text.assemble("  screened  ", (f"{data['candidate']} legal", "green"), f": {costs}")]
-        violations = [phrase_violation(violation) for violation in data["violations"]]
+        violations = [spell_violation(violation) for violation in data["violations"]]
         reason = "; ".join(violations) if violations else data["reason"]
         return [
             Text.assemble("  screened  ", (f"{data['candidate']} {data['state']}: {plain(reason)[:400]}", "yellow"))
@@ -176,17 +174,6 @@ class Narrator:
 def _phrase_usage(llm: Mapping[str, Any]) -> str:
     tokens = f", {llm['input_tokens']:,} tokens read, {llm['output_tokens']:,} written" if llm["input_tokens"] else ""
     return f"{llm['answers']} answers{tokens}, {llm['seconds']:.0f} s"
-
-
-def phrase_violation(violation: Mapping[str, Any]) -> str:
-    """`peak_sram 79.4 KiB > 48 KiB`."""
-    value, limit = violation["value"], violation["limit"]
-    sign = ">" if value > limit else "<"
-    if violation["unit"] == "bytes":
-        figures = f"{violation['constraint']} {value / KIB:.1f} KiB {sign} {limit / KIB:g} KiB"
-    else:
-        figures = f"{violation['constraint']} {value / 1e6:.2f} M {sign} {limit / 1e6:g} M"
-    return figures
 
 
 def _phrase_call(call: Mapping[str, Any]) -> str:

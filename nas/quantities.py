@@ -30,6 +30,17 @@ def spell_phase(outcome: Mapping[str, Any]) -> str:
     )
 
 
+def spell_violation(violation: Mapping[str, Any]) -> str:
+    """`peak_sram 79.4 KiB > 48 KiB`."""
+    value, limit = violation["value"], violation["limit"]
+    sign = ">" if value > limit else "<"
+    if violation["unit"] == "bytes":
+        figures = f"{violation['constraint']} {value / KIB:.1f} KiB {sign} {limit / KIB:g} KiB"
+    else:
+        figures = f"{violation['constraint']} {value / 1e6:.2f} M {sign} {limit / 1e6:g} M"
+    return figures
+
+
 def spell_points(difference: float) -> str:
     """A difference of accuracies: `+0.70 points`."""
     return f"{100 * difference:+.2f} points"

@@ -12,8 +12,8 @@ def trials(run: RunArgument, runs: RunsOption = "runs", json: JsonOption = False
     from rich.table import Table
     from rich.text import Text
 
-    from agent.narration import phrase_violation
     from nas.plain_text import plain
+    from nas.quantities import spell_violation
     from nas.store import RunStore
 
     found = RunStore.open(Path(runs), run).load_trials()
@@ -32,7 +32,7 @@ def trials(run: RunArgument, runs: RunsOption = "runs", json: JsonOption = False
             f"{100 * trial.validation_accuracy:.2f}" if trial.validation_accuracy is not None else "",
             f"{costs['macs'] / 1e6:.2f}" if costs else "",
             f"{costs['arena_bytes'] / 1024:.1f}" if costs else "",
-            Text("; ".join(map(phrase_violation, trial.violations)) or plain(trial.reason)),
+            Text("; ".join(map(spell_violation, trial.violations)) or plain(trial.reason)),
         )
     if not quiet:
         result_console().print(table)

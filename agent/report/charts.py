@@ -31,9 +31,11 @@ def draw_pareto(candidates: Sequence[Candidate], published: Sequence[PublishedNe
     rows = [_point(candidate) for candidate in candidates if candidate.accuracy_percent is not None]
     rows += [_published_point(network) for network in published]
     named = [row["id"] for row in rows if row["kind"] != "dominated"]
+    # above the points: dominated ones stand more often beside those of the front than over them
+    name = {"type": "text", "baseline": "bottom", "dy": -9, "color": "var(--ink)", "aria": False, "tooltip": None}
     names = {
         "transform": [{"filter": "datum.kind != 'dominated'"}],
-        "mark": {"type": "text", "align": "left", "dx": 10, "color": "var(--ink)", "aria": False, "tooltip": None},
+        "mark": name,
         "encoding": {"text": {"field": "id"}},
     }
     is_shown = "datum.kind == 'published' || ((shown == 'all' || datum.kind == 'on the front') && %s)"

@@ -12,7 +12,7 @@ from nas.explanation.limits import NAMES
 from nas.explanation.uncertainty import wilson_interval
 from nas.pareto import find_trends
 from nas.plain_text import plain
-from nas.quantities import KIB
+from nas.quantities import KIB, spell_violation
 from nas.records import RunRecords
 from nas.trial import Trial
 
@@ -63,7 +63,7 @@ def _read_candidate(records: RunRecords, trial: Trial) -> Candidate:
         tail_kib=(costs["arena_bytes"] - costs["head_bytes"]) / KIB if costs else None,
         sram_kib=costs["arena_bytes"] / KIB if costs else None,
         flash_kib=costs["flash_bytes"] / KIB if costs else None,
-        why=plain(trial.reason),
+        why=plain("; ".join(map(spell_violation, trial.violations)) or trial.reason),
     )
 
 

@@ -19,7 +19,8 @@ from langgraph.graph.state import CompiledStateGraph
 
 from graphs.conversation import NO_TEXT, clean_text, from_plain, to_plain
 from graphs.inquiry.figures import Told, find_false_statements, find_unsupported
-from graphs.inquiry.router import Focus, route_question
+from graphs.inquiry.question import Focus
+from graphs.inquiry.router import route_question
 from graphs.inquiry.state import InquiryState
 from graphs.tracing import AnswerSource, ChatCall, call_chat_model, call_tool, derive_seed
 from nas.events import EventSink

@@ -164,8 +164,9 @@ def test_page_of_200_trials_is_drawn_and_filtered(browser: webdriver.Chrome, tmp
     assert len(everyone) > 100
     Select(browser.find_element(By.ID, "shown")).select_by_value("front")
     WebDriverWait(browser, 5).until(lambda it: len(points(it)) < len(everyone))
-    assert find_faults(browser) == []  # with one network open: with all of them axe takes minutes
     browser.find_element(By.ID, "open-all").send_keys(Keys.ENTER)
     drawn = "return [...document.querySelectorAll('.chart')].every(one => one.querySelector('svg'))"
     WebDriverWait(browser, 60).until(lambda it: it.execute_script(drawn))
     assert browser.get_log("browser") == []
+    browser.set_script_timeout(280)  # axe reads 28,000 elements
+    assert find_faults(browser) == []

@@ -89,6 +89,10 @@ def test_every_proposal_is_in_the_table_with_the_records_figures(example_records
         assert ("on the front" in row[1]) == (trial.id in example_records.is_on_front)
         if trial.validation_accuracy is not None and trial.state == "trained":
             assert row[3] == f"{100 * trial.validation_accuracy:.2f}"
+        if trial.state == "rejected":
+            limits = {"macs": "M", "params": "M", "peak_sram": "KiB", "flash": "KiB"}
+            assert [part.split()[0] for part in row[9].split("; ")] == [one["constraint"] for one in trial.violations]
+            assert all(part.endswith(limits[part.split()[0]]) for part in row[9].split("; "))
         if trial.costs:
             assert row[5:9] == [
                 f"{trial.costs['macs'] / 1e6:,.2f}",

@@ -19,7 +19,8 @@ from agent.chat_models.registry import open_chat_model
 from agent.config import RunConfig, read_config
 from agent.inquiry import Inquiry
 from graphs.inquiry.figures import Told, find_unsupported
-from graphs.inquiry.router import Focus, route_question
+from graphs.inquiry.question import Focus
+from graphs.inquiry.router import route_question
 from graphs.tracing import LiveAnswers
 from nas.events import ignore_events
 from nas.records import RunRecords

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphs.inquiry.mentions import find_candidates, find_stages, mend_spelling
-from graphs.inquiry.router import Focus, route_question
+from graphs.inquiry.question import Focus
+from graphs.inquiry.router import route_question
 from graphs.inquiry.topics import load_topics, normalize
 from graphs.inquiry.wishes import find_wishes, names_a_change, resolve_edits
 from nas.records import RunRecords

@@ -1,0 +1,74 @@
+"""A question about a run with what it mentions, and what the one before it was about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphs.inquiry.mentions import default_candidate, find_role
+from graphs.inquiry.wishes import Wish, resolve_edits
+from nas.records import RunRecords
+from nas.space import Edit
+from nas.trial import Trial
+
+POINTS_BACK = re.compile(r"\b(?:it|its|it's|this|that|same|there|the (?:network|candidate|model))\b", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """What the last answer was about, for questions that lean on it ("and c006?", "train it")."""
+
+    candidate: str | None = None
+    tool: str | None = None
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with what it mentions. `subject`: the trial it is about, named, meant or understood."""
+
+    text: str
+    records: RunRecords
+    focus: Focus
+    candidates: tuple[str, ...]
+    stages: tuple[int, ...]
+    wishes: tuple[Wish, ...]
+
+    @property
+    def subject(self) -> str | None:
+        """The id of the candidate it is about, also one that does not exist; None where the run has none."""
+        if self.candidates:
+            return self.candidates[0]
+        if (meant := self.meant) is not None:
+            return meant.id
+        if self.focus.candidate and POINTS_BACK.search(self.text):
+            return self.focus.candidate
+        trial = default_candidate(self.records)
+        return trial.id if trial else None
+
+    @property
+    def meant(self) -> Trial | None:
+        """The candidate it names by what it is: the winner, the smallest."""
+        return find_role(self.text, self.records)
+
+    @property
+    def trial(self) -> Trial | None:
+        """The subject's trial."""
+        return self.records.get(self.subject) if self.subject else None
+
+    @property
+    def edits(self) -> list[Edit]:
+        """The edits of the subject that it wishes."""
+        trial = self.trial
+        if trial is None or trial.architecture is None:
+            return []
+        return resolve_edits(self.wishes, trial.architecture, self.records.space)
+
+    def changes(self, edit: Edit) -> bool:
+        """Whether an edit sets anything that its stage is not already; true for a stage that does not exist."""
+        architecture = self.trial.architecture if self.trial else None
+        if architecture is None or not 1 <= edit.stage <= len(architecture.stages):
+            return True
+        return bool(getattr(architecture.stages[edit.stage - 1], edit.field) != edit.value)
