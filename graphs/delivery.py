@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -16,6 +16,7 @@ from graphs.explaining import Explainer
 from graphs.tracing import trace_node
 from nas.events import Event, EventSink
 from nas.explanation.explanation import read_explanation
+from nas.workshop import TrainedPhase
 from nas.workspace import Workspace
 
 _LONG_LISTS = ("operators", "files", "versions")  # they stay in metrics.json; graph state is small
@@ -103,9 +104,9 @@ class DeliveryNodes:
         return {"outcomes": outcomes}
 
 
-def _without_curve(phase: Any) -> dict[str, Any]:
+def _without_curve(phase: TrainedPhase) -> dict[str, Any]:
     """The figures of a trained phase; the curve is on disk, graph state stays small."""
-    return {name: value for name, value in asdict(phase).items() if name != "curve"}
+    return {name: value for name, value in phase.to_dict().items() if name != "curve"}
 
 
 def add_delivery(graph: StateGraph[Any, Any, Any, Any], nodes: DeliveryNodes, *, then: str) -> None:

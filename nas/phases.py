@@ -133,7 +133,7 @@ class Phases:
         """Leave a failed outcome of a phase that ended without leaving one itself."""
         folder = self._store.training_folder(candidate_id, phase)
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "result.json", asdict(TrainedPhase(phase, 0.0, (), 0.0, reason)))
+        write_json(folder / "result.json", TrainedPhase(phase, 0.0, (), 0.0, reason).to_dict())
 
     def forget(self, candidate_id: str, phase: str) -> None:
         """Remove a phase's checkpoints once its outcome is on record elsewhere."""
@@ -184,7 +184,7 @@ class Phases:
         )
         outcome = _outcome(phase, result, teacher_accuracy)
         save_weights(network, folder / "weights.safetensors")
-        write_json(folder / "result.json", asdict(outcome))  # last: its presence says that the phase is finished
+        write_json(folder / "result.json", outcome.to_dict())  # last: its presence says that the phase is finished
         return self._told(candidate_id, outcome)
 
     def _told(self, candidate_id: str, outcome: TrainedPhase) -> TrainedPhase:

@@ -31,9 +31,13 @@ class TrainedPhase:
     note: str = ""
     stopped: str = ""
 
+    def to_dict(self) -> dict[str, Any]:
+        """A record of plain values; `stopped` only where the phase was, as before there was any."""
+        return {name: value for name, value in asdict(self).items() if name != "stopped" or value}
+
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> TrainedPhase:
-        """The outcome `asdict` made a record of; raises KeyError, TypeError or ValueError for anything else."""
+        """The outcome `to_dict` made a record of; raises KeyError, TypeError or ValueError for anything else."""
         return cls(**(dict(record) | {"curve": tuple(record["curve"])}))
 
 
@@ -86,7 +90,7 @@ class Workshop(Protocol):
 
 def phase_event(candidate_id: str, outcome: TrainedPhase) -> Event:
     """The record of a finished phase, from which it can be replayed."""
-    return Event("phase_finished", {"candidate": candidate_id} | asdict(outcome))
+    return Event("phase_finished", {"candidate": candidate_id} | outcome.to_dict())
 
 
 def delivery_event(candidate_id: str, metrics: Mapping[str, Any]) -> Event:

@@ -155,6 +155,9 @@ def test_batches_decide_from_what_was_settled_before_them(tmp_path: Path) -> Non
 def test_without_rungs_nothing_changes(tmp_path: Path) -> None:
     store = build_example_run(tmp_path)
     assert not any(trial.state == "stopped" for trial in store.load_trials())
+    phases = [record["data"] for record in store.load_trace() if record["kind"] == "phase_finished"]
+    assert phases
+    assert not any("stopped" in data for data in phases)  # else runs recorded before there was any would not verify
 
 
 @pytest.mark.slow
