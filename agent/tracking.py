@@ -71,7 +71,7 @@ class Tracker:
             act()
         except (MlflowException, OSError) as error:
             self._has_failed = True
-            return f"{type(error).__name__}: {str(error).splitlines()[0][:300]}"
+            return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         return ""
 
     def _take(self, event: Event) -> None:
@@ -88,7 +88,7 @@ class Tracker:
                 self._open(data["candidate"], {name: data[name] for name in COSTS})
         elif event.kind == "phase_finished":
             self._log_phase(data)
-        elif event.kind == "delivered":
+        elif event.kind == "delivered" and data["candidate"] in self._ids:  # not if the store was away before
             metrics = data["metrics"]
             figures = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
             self._log(data["candidate"], {f"delivered_{name}": float(value) for name, value in figures.items()})
@@ -156,7 +156,7 @@ class Tracker:
     def _end(self, status: str) -> None:
         if self._client is None:
             return
-        for name in ("report.html", "transcript.txt", "config.json", "trials.jsonl"):
+        for name in ("report.html", "transcript.txt", "trials.jsonl"):  # the parameters hold the settings
             if (self.store.folder / name).exists():
                 self._client.log_artifact(self._ids[""], str(self.store.folder / name))
         if (self.store.folder / "delivery").is_dir():

@@ -57,7 +57,7 @@ def test_a_run_and_its_candidates_reach_the_store(uri: str, tmp_path: Path) -> N
     finished = list(store.load_trace())[-1]["data"]
     assert volumes[-1].value == pytest.approx(finished["hypervolume"])
     names = {artifact.path for artifact in client.list_artifacts(search.info.run_id)}
-    assert {"report.html", "transcript.txt", "config.json", "trials.jsonl", "delivery"} <= names
+    assert {"report.html", "transcript.txt", "trials.jsonl", "delivery"} == names  # no config.json: it holds addresses
     assert not (store.folder / "tracking.json").read_text(encoding="utf-8").count("sqlite")
 
 
@@ -89,6 +89,21 @@ def test_a_store_that_is_away_is_told_once_and_ends_nothing(tmp_path: Path) -> N
         record for record in RunStore(tmp_path / "runs" / "away").load_trace() if record["kind"] == "tracking_failed"
     ]
     assert len(told) == 1
+
+
+def test_an_error_without_words_and_a_candidate_the_store_never_saw_end_nothing(uri: str, tmp_path: Path) -> None:
+    store = build_example_run(tmp_path)
+    tracker = Tracker(resolve_config("quick", settings=[f"tracking.mlflow={uri}"]), store)
+    assert tracker.take(Event("run_started", {})) == ""
+    assert tracker.take(Event("delivered", {"candidate": "c011", "metrics": {"agreement": 1.0}})) == ""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError
+
+    tracker._log = fail  # type: ignore[method-assign]
+    judged = {"candidate": "c001", "state": "rejected"}
+    assert tracker.take(Event("judged", judged)).startswith("OSError")
+    assert tracker.take(Event("judged", judged)) == ""  # told once
 
 
 def test_a_missing_extra_is_named_before_anything_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
