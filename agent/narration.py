@@ -9,10 +9,13 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from agent.hanging_text import HangingText
 from nas.events import Event
 from nas.explanation.explanation import read_explanation
 from nas.plain_text import plain
 from nas.quantities import KIB, spell_accuracy, spell_phase, spell_violation
+
+_INDENT = 12  # of what follows a label
 
 
 class Narrator:
@@ -21,7 +24,7 @@ class Narrator:
     def tell(self, event: Event) -> list[RenderableType]:
         """The lines an event is worth, often none."""
         teller = getattr(self, f"_tell_{event.kind}", None)
-        return list(teller(event.data)) if teller else []
+        return [_hang(line) for line in teller(event.data)] if teller else []
 
     def _tell_run_started(self, data: Mapping[str, Any]) -> list[RenderableType]:
         budget = data["budget"]
@@ -36,10 +39,10 @@ class Narrator:
         extent = f"up to {data['max_proposals']} proposals or {data['max_trials']} trained candidates"
         return [
             head,
-            Text(f"  task    {task}"),
-            *(Text(f"  data    {plain(remark)}", "yellow") for remark in data.get("data_remarks", ())),
-            Text(f"  board   {data['board']}: {limits}"),
-            Text(f"  search  {plain(data['llm'])} designs, seed {data['seed']}, {extent}"),
+            Text(f"  task      {task}"),
+            *(Text(f"  data      {plain(remark)}", "yellow") for remark in data.get("data_remarks", ())),
+            Text(f"  board     {data['board']}: {limits}"),
+            Text(f"  search    {plain(data['llm'])} designs, seed {data['seed']}, {extent}"),
             Text(""),
         ]
 
@@ -169,6 +172,10 @@ class Narrator:
             lines += [Text(""), build_delivery_table(candidate, outcome)]
             lines.append(Text.assemble("delivered to ", (f"{data['folder']}/delivery/{candidate}", "bold")))
         return lines
+
+
+def _hang(line: RenderableType) -> RenderableType:
+    return HangingText(line, _INDENT) if isinstance(line, Text) and line.plain.startswith("  ") else line
 
 
 def _phrase_usage(llm: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.config import RunConfig
@@ -36,6 +37,10 @@ CURVES = ("loss", "validation_accuracy", "learning_rate")
 COSTS = ("macs", "params", "arena_bytes", "flash_bytes")
 
 
+class DamagedIdsError(Exception):
+    """PLACE does not hold what was written there."""
+
+
 def check_tracking(config: RunConfig) -> None:
     """Raise SettingError for tracking that is wanted and not installed."""
     if config.tracking.mlflow and find_spec("mlflow") is None:
@@ -50,6 +55,8 @@ class Tracker:
     store: RunStore
     _ids: dict[str, str] = field(default_factory=dict)  # "" is the search, others are candidates
     _client: MlflowClient | None = None
+    _experiment: str = ""  # its id
+    _num_proposals: int = 0
     _has_failed: bool = False
 
     def take(self, event: Event) -> str:
@@ -69,7 +76,7 @@ class Tracker:
 
         try:
             act()
-        except (MlflowException, OSError) as error:
+        except (MlflowException, OSError, DamagedIdsError) as error:
             self._has_failed = True
             return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         return ""
@@ -81,9 +88,10 @@ class Tracker:
         elif event.kind == "front_changed":
             best = max((member["validation_accuracy"] for member in data["front"]), default=0.0)
             figures = {"hypervolume": data["hypervolume"], "front_size": data["size"], "best_accuracy": best}
-            self._log("", figures, step=len(self.store.load_trials()))
+            self._log("", figures, step=self._num_proposals)
         elif event.kind == "judged":
-            self._log("", {"legal": float(data["state"] == "proposed")}, step=int(data["candidate"][1:]))
+            self._num_proposals = int(data["candidate"][1:])
+            self._log("", {"legal": float(data["state"] == "proposed")}, step=self._num_proposals)
             if data["state"] == "proposed":
                 self._open(data["candidate"], {name: data[name] for name in COSTS})
         elif event.kind == "phase_finished":
@@ -103,7 +111,8 @@ class Tracker:
         self._client = MlflowClient(tracking_uri=settings.mlflow)
         place = self.store.folder / PLACE
         if place.exists():
-            self._ids = json.loads(place.read_text(encoding="utf-8"))
+            self._ids = _read_ids(place)
+        self._num_proposals = len(self.store.load_trials())
         if "" in self._ids:
             self._client.update_run(self._ids[""], status="RUNNING")
         else:
@@ -117,11 +126,12 @@ class Tracker:
 
     def _create(self, key: str, name: str, tags: Mapping[str, str]) -> None:
         client = self._require_client()
-        title = self.config.tracking.experiment
-        experiment = client.get_experiment_by_name(title)
-        place = experiment.experiment_id if experiment else client.create_experiment(title)
+        if not self._experiment:
+            title = self.config.tracking.experiment
+            found = client.get_experiment_by_name(title)
+            self._experiment = found.experiment_id if found else client.create_experiment(title)
         known = {"kilosmith.version": version("kilosmith"), "kilosmith.run": self.store.run_id}
-        run = client.create_run(place, run_name=name, tags={**known, **tags})
+        run = client.create_run(self._experiment, run_name=name, tags={**known, **tags})
         self._ids[key] = run.info.run_id
         write_json(self.store.folder / PLACE, self._ids)
 
@@ -167,6 +177,16 @@ class Tracker:
         if self._client is None:
             raise RuntimeError("an event came before the run's start")
         return self._client
+
+
+def _read_ids(place: Path) -> dict[str, str]:
+    try:
+        ids = json.loads(place.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DamagedIdsError(f"{place} is damaged ({error}); delete it to begin anew in the store") from error
+    if not isinstance(ids, dict) or not all(isinstance(one, str) for one in ids.values()):
+        raise DamagedIdsError(f"{place} holds no ids; delete it to begin anew in the store")
+    return ids
 
 
 def flatten(tree: Mapping[str, Any], place: str = "") -> dict[str, str]:

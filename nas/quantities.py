@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 KIB = 1024
+CONSTRAINT_NAMES: Mapping[str, str] = {"macs": "MACs", "peak_sram": "peak SRAM", "flash": "flash"}
 
 
 def spell_macs(macs: float) -> str:
@@ -31,14 +32,12 @@ def spell_phase(outcome: Mapping[str, Any]) -> str:
 
 
 def spell_violation(violation: Mapping[str, Any]) -> str:
-    """`peak_sram 79.4 KiB > 48 KiB`."""
-    value, limit = violation["value"], violation["limit"]
+    """`peak SRAM 79.4 KiB > 48 KiB`."""
+    name, value, limit = CONSTRAINT_NAMES[violation["constraint"]], violation["value"], violation["limit"]
     sign = ">" if value > limit else "<"
     if violation["unit"] == "bytes":
-        figures = f"{violation['constraint']} {value / KIB:.1f} KiB {sign} {limit / KIB:g} KiB"
-    else:
-        figures = f"{violation['constraint']} {value / 1e6:.2f} M {sign} {limit / 1e6:g} M"
-    return figures
+        return f"{name} {value / KIB:.1f} KiB {sign} {limit / KIB:g} KiB"
+    return f"{name} {value / 1e6:.2f} M {sign} {limit / 1e6:g} M"
 
 
 def spell_points(difference: float) -> str:

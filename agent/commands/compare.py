@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from agent.report.comparison import Group
+    from agent.report.groups import Group
 
 from agent.output import JsonOption, QuietOption, RunsOption, print_json, result_console
 
@@ -22,12 +22,11 @@ def compare(
     quiet: QuietOption = False,
 ) -> None:
     """Compare runs of one task and budget: fronts, statistics, and hypervolume with intervals, as one HTML file."""
-    from agent.report.comparison import group_runs
     from agent.report.figures import sum_statistics
-    from agent.reporting import open_runs, save_comparison
+    from agent.report.groups import group_runs
+    from agent.reporting import find_runs, save_comparison
 
-    opened = open_runs(Path(runs), run)
-    save_comparison(opened, out)
+    opened = save_comparison(find_runs(Path(runs), run), out)
     groups = group_runs(opened)
     if json:
         rows = [asdict(sum_statistics(name, records)) for name, records in opened.items()]
@@ -35,7 +34,7 @@ def compare(
     elif not quiet:
         console = result_console()
         for group in groups:
-            console.print(f"{group.designer}: hypervolume {group.interval}{_spell_runs(group)}", markup=False)
+            console.print(f"{group.designer}: hypervolume {group.hypervolume}{_spell_runs(group)}", markup=False)
         console.print(f"{len(opened)} runs compared in {out}", markup=False, soft_wrap=True)
 
 

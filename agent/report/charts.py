@@ -5,6 +5,7 @@ Vega draws them as SVG, where `var(--name)` of the page's style sheet is a colou
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -16,23 +17,23 @@ from agent.report.published import PublishedNetwork
 Spec = dict[str, Any]
 
 SERIES = tuple(f"var(--series-{number})" for number in range(1, 9))
-POINT_PADDING = 12  # pixels: large points at the border are not cut
+POINT_PADDING = 24  # pixels: large points at the border are not cut, names over them not struck by an axis
 KB_IN_KIB = 1000 / 1024
 SHAPES = {"on the front": "circle", "dominated": "triangle-up", "published": "square"}
-MAX_NAMED = 16  # names beside points: more would overlap
+NAME_WIDTH = 26  # characters beside bars
+LABEL_ROOM = 1.14  # of the height under a label
+MAX_BARS = 40  # in a plot of memory
 MAX_LEVEL = 6  # names side by side under bars: more would overlap on a phone
 
 
 def draw_pareto(candidates: Sequence[Candidate], published: Sequence[PublishedNetwork]) -> Spec:
     """Accuracy over MACs, size = parameters, colour = SRAM, shape = on the front, dominated or published.
 
-    The page sets the signals `shown` ("all" or "front") and `sram_max` (KiB).
+    The page sets the signals `shown` ("all" or "front") and `sram_max` (KiB), and moves names to where there is room.
     """
     rows = [_point(candidate) for candidate in candidates if candidate.accuracy_percent is not None]
     rows += [_published_point(network) for network in published]
-    named = [row["id"] for row in rows if row["kind"] != "dominated"]
-    # above the points: dominated ones stand more often beside those of the front than over them
-    name = {"type": "text", "baseline": "bottom", "dy": -9, "color": "var(--ink)", "aria": False, "tooltip": None}
+    name = {"type": "text", "color": "var(--ink)", "aria": False, "tooltip": None}
     names = {
         "transform": [{"filter": "datum.kind != 'dominated'"}],
         "mark": name,
@@ -50,7 +51,7 @@ def draw_pareto(candidates: Sequence[Candidate], published: Sequence[PublishedNe
         },
         "layer": [
             _draw_points(list(dict.fromkeys(row["kind"] for row in rows))),
-            *([names] if len(named) <= MAX_NAMED else []),
+            names,
         ],
     }
 
@@ -139,11 +140,12 @@ def draw_sram(candidates: Sequence[Candidate], limit_kib: float) -> Spec:
     ]
     order = [candidate.id for candidate in candidates]
     axis = {"labelAngle": 0 if len(order) <= MAX_LEVEL else -90}
+    most = max([limit_kib, *(candidate.sram_kib or 0 for candidate in candidates)])
     bars = {
         "mark": {"type": "bar", "width": {"band": 0.7}},
         "encoding": {
             "x": {"field": "id", "type": "nominal", "sort": order, "title": "candidate", "axis": axis},
-            "y": quantity("kib", "peak SRAM (KiB)"),
+            "y": _with_room(quantity("kib", "peak SRAM (KiB)"), most),
             "color": series("part", [part for part, _ in parts]),
             "order": {"field": "order"},
             "tooltip": [
@@ -164,12 +166,20 @@ def draw_sram(candidates: Sequence[Candidate], limit_kib: float) -> Spec:
 def _limit_line(value: float, label: str) -> list[Spec]:
     data = {"values": [{"value": value, "label": label}]}
     line = {"type": "rule", "color": "var(--limit)", "strokeDash": [6, 4], "strokeWidth": 2, "aria": False}
-    text = {"type": "text", "align": "right", "baseline": "bottom", "dy": -4, "color": "var(--limit)", "aria": False}
+    text = {"type": "text", "align": "right", "baseline": "bottom", "dx": -4, "dy": -4, "aria": False}
+    halo = {"color": "var(--paper)", "stroke": "var(--paper)", "strokeWidth": 5, "strokeJoin": "round"}
     y = {"field": "value", "type": "quantitative"}
+    place = {"y": y, "x": {"value": "width"}, "text": {"field": "label"}}
     return [
         {"data": data, "mark": line, "encoding": {"y": y}},
-        {"data": data, "mark": text, "encoding": {"y": y, "x": {"value": "width"}, "text": {"field": "label"}}},
+        {"data": data, "mark": text | halo, "encoding": place},  # no line of the grid strikes through the label
+        {"data": data, "mark": text | {"color": "var(--limit)"}, "encoding": place},
     ]
+
+
+def _with_room(axis: Spec, most: float) -> Spec:
+    """The axis with room for a label above a line at `most`."""
+    return axis | {"scale": axis["scale"] | {"domain": [0, LABEL_ROOM * most]}}
 
 
 def draw_progress(steps: Sequence[ProgressStep], field: str, title: str) -> Spec:
@@ -193,15 +203,14 @@ def draw_progress(steps: Sequence[ProgressStep], field: str, title: str) -> Spec
 
 def draw_endings(endings: Sequence[Ending], title: str) -> Spec:
     """How many proposals ended how, as bars with their counts."""
-    y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 170}}
     most = max((ending.count for ending in endings), default=1)
     x = quantity("count", title) | {"axis": {"tickMinStep": 1, "format": "d"}}
     x["scale"] = {"domain": [0, 1.15 * most]}  # room for the numbers beside the bars
     number = {"type": "text", "align": "left", "dx": 4, "color": "var(--ink)", "aria": False}
     return {
         "height": 36 * len(endings),
-        "data": {"values": [asdict(ending) for ending in endings]},
-        "encoding": {"y": y, "x": x},
+        "data": {"values": [asdict(ending) | {"name": wrap_name(ending.name)} for ending in endings]},
+        "encoding": {"y": named_rows(), "x": x},
         "layer": [
             {
                 "mark": {"type": "bar", "color": SERIES[0]},
@@ -240,8 +249,8 @@ def draw_memory(member: Member) -> Spec:
     bars = {
         "mark": {"type": "bar", "aria": False},
         "encoding": {
-            "x": {"field": "index", "type": "ordinal", "title": "operator", "axis": {"labelOverlap": True}},
-            "y": quantity("live_kib", "alive in the arena (KiB)"),
+            "x": {"field": "index", "type": "ordinal", "title": "operator", "axis": {"labelSeparation": 6}},
+            "y": _with_room(quantity("live_kib", "alive in the arena (KiB)"), member.head_kib),
             "color": series("stage", stages, "stage"),
             "tooltip": [
                 {"field": "index", "title": "operator"},
@@ -278,6 +287,17 @@ def quantity(field: str, title: str, *, zero: bool = True, padding: int = 0) -> 
     """An axis of figures; `title` holds the unit; `padding`: pixels that stay free at both ends."""
     scale = {"zero": zero, "nice": True} | ({"padding": padding} if padding else {})
     return {"field": field, "type": "quantitative", "title": title, "scale": scale}
+
+
+def named_rows() -> Spec:
+    """An axis of names from `wrap_name`, in the order in which they come."""
+    axis = {"labelLimit": 170, "labelExpr": "split(datum.label, '\\n')"}
+    return {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": axis}
+
+
+def wrap_name(name: str) -> str:
+    """The name in lines of at most NAME_WIDTH characters: what is longer would be cut."""
+    return "\n".join(textwrap.wrap(name, NAME_WIDTH))
 
 
 def series(field: str, names: Sequence[str], title: str | None = None) -> Spec:

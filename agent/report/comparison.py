@@ -1,47 +1,31 @@
-"""Several runs side by side: their fronts, Table III, and hypervolumes with intervals over runs of one designer."""
+"""Several runs side by side: their fronts, Table III, hypervolumes with intervals by designer, then run by run."""
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agent.report.charts import draw_sram
-from agent.report.comparison_charts import draw_counts, draw_fronts, draw_groups, draw_progress
+from agent.report.charts import MAX_BARS, draw_sram
+from agent.report.comparison_charts import draw_counts, draw_fronts, draw_groups, draw_means, draw_progress
 from agent.report.figures import (
     Candidate,
     Ending,
-    Statistics,
     count_causes,
     count_endings,
     list_candidates,
     sum_statistics,
     trace_progress,
 )
+from agent.report.groups import group_runs, name_designer, trace_groups
 from agent.report.page import fill_page
 from nas.errors import SettingError
+from nas.explanation.overview import tell_run
 from nas.plain_text import plain
 from nas.quantities import KIB
 from nas.records import RunRecords
 
-NUM_SHOWN = 5  # networks of each front whose memory is drawn: more bars would be too thin to read
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The runs of one designer: the mean of their hypervolumes with its 95% t interval (None for a single run)."""
-
-    designer: str
-    runs: tuple[str, ...]
-    mean: float
-    half_width: float | None
-
-    @property
-    def interval(self) -> str:
-        """`0.7958 +- 0.0250`."""
-        return f"{self.mean:.4f}" + (f" +- {self.half_width:.4f}" if self.half_width is not None else " (one run)")
+NUM_SHOWN = 5  # networks of each front in the plot of all runs' memory: more bars would be too thin to read
 
 
 def require_comparable(runs: Mapping[str, RunRecords]) -> None:
@@ -60,39 +44,25 @@ def require_comparable(runs: Mapping[str, RunRecords]) -> None:
                 )
 
 
-def group_runs(runs: Mapping[str, RunRecords]) -> tuple[Group, ...]:
-    """Runs by designer (chat model and how it was driven), the highest mean first."""
-    volumes: dict[str, dict[str, float]] = {}
-    for name, records in runs.items():
-        history = records.front_history()
-        drive = records.drive.get("drive")
-        designer = plain(records.started.get("llm", "unknown")) + (f", {drive}" if drive else "")
-        volumes.setdefault(designer, {})[name] = history[-1].hypervolume if history else 0.0
-    groups = [
-        Group(designer, tuple(found), statistics.mean(found.values()), half_width(list(found.values())))
-        for designer, found in volumes.items()
-    ]
-    return tuple(sorted(groups, key=lambda group: -group.mean))
-
-
-def half_width(values: Sequence[float]) -> float | None:
-    """Half of the 95% interval of the mean, by Student's t; None for fewer than two values."""
-    if len(values) < 2:
-        return None
-    from scipy.stats import t  # late: half a second
-
-    return float(t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / math.sqrt(len(values))
-
-
 @dataclass(frozen=True, slots=True)
-class RunLine:
-    """What the page lists of a run."""
+class RunSection:
+    """What the page says of one run: the most accurate network, the whole front, and where its own report is.
 
+    `anchor` is the section's id in the page, `report` a relative address, "" where there is no report.
+    """
+
+    anchor: str
     name: str
     designer: str
     seed: str
-    best_percent: float | None
-    best_sram_kib: float | None
+    about: tuple[str, ...]
+    front: tuple[Candidate, ...]
+    report: str
+
+    @property
+    def best(self) -> Candidate | None:
+        """The most accurate of the front; None where nothing was trained."""
+        return self.front[0] if self.front else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,27 +89,26 @@ class Shown:
     network: Candidate
 
 
-def pick_most_accurate(runs: Mapping[str, Sequence[Candidate]]) -> tuple[Shown, ...]:
-    """At most NUM_SHOWN members of every front, the most accurate ones."""
-    picked = []
-    for name, candidates in runs.items():
-        front = sorted((one for one in candidates if one.on_front), key=lambda one: -(one.accuracy_percent or 0))
-        picked += [Shown(name, one) for one in front[:NUM_SHOWN]]
-    return tuple(picked)
+def build_comparison(runs: Mapping[str, RunRecords], library: str, reports: Mapping[str, str]) -> str:
+    """The page of at least two runs by name, with `reports`, addresses of their own reports, where there are any.
 
-
-def build_comparison(runs: Mapping[str, RunRecords], library: str) -> str:
-    """The page of at least two runs by name; raises SettingError for runs that cannot be compared."""
+    Raises SettingError for runs that cannot be compared.
+    """
     require_comparable(runs)
-    groups = group_runs(runs)
-    rows: list[Statistics] = [sum_statistics(name, records) for name, records in runs.items()]
-    candidates = {name: list_candidates(records) for name, records in runs.items()}
+    groups, first = group_runs(runs), next(iter(runs.values()))
+    sections = [
+        _describe(f"run-{number}", name, records, reports.get(name, ""))
+        for number, (name, records) in enumerate(runs.items(), start=1)
+    ]
     progress = {name: trace_progress(records) for name, records in runs.items()}
+    means = trace_groups(groups, progress)
     endings = align_counts([count_endings(records.trials) for records in runs.values()])
     causes = align_counts([count_causes(records.trials) for records in runs.values()])
-    shown, first = pick_most_accurate(candidates), next(iter(runs.values()))
+    shown = [Shown(section.name, one) for section in sections for one in section.front[:NUM_SHOWN]]
+    limit_kib = first.budget.peak_sram_bytes / KIB
     charts: dict[str, Any] = {
         "volumes": draw_progress(progress, "hypervolume", "hypervolume (share of the box)", 4),
+        "means": draw_means(means),
         "yields": draw_progress(progress, "yield_percent", "legal share of the proposals (%)", 1),
         "groups": draw_groups(groups),
         "endings": draw_counts(endings, list(runs)),
@@ -147,18 +116,25 @@ def build_comparison(runs: Mapping[str, RunRecords], library: str) -> str:
     if causes:
         charts["causes"] = draw_counts(causes, list(runs))
     if shown:
-        charts["pareto"] = draw_fronts(candidates)
+        charts["pareto"] = draw_fronts(sections)
         bars = [replace(one.network, id=f"{one.run} {one.network.id}") for one in shown]
-        charts["sram"] = draw_sram(bars, first.budget.peak_sram_bytes / KIB)
+        charts["sram"] = draw_sram(bars, limit_kib)
+    charts |= {
+        f"{section.anchor}-sram": draw_sram(section.front[:MAX_BARS], limit_kib)
+        for section in sections
+        if section.front
+    }
     return fill_page(
         "comparison.html.j2",
         library,
         charts,
-        lines=[_describe(name, records) for name, records in runs.items()],
-        statistics=rows,
+        sections=sections,
+        statistics=[sum_statistics(name, records) for name, records in runs.items()],
         groups=groups,
+        means=means,
         shown=shown,
         num_shown=NUM_SHOWN,
+        max_bars=MAX_BARS,
         counts={"How the proposals ended": endings, "What the proposals broke": causes},
         budget=first.budget,
         data=first.started.get("data", "unknown"),
@@ -166,13 +142,14 @@ def build_comparison(runs: Mapping[str, RunRecords], library: str) -> str:
     )
 
 
-def _describe(name: str, records: RunRecords) -> RunLine:
-    front = list_candidates(records)
-    best = next((one for one in front if records.front and one.id == records.front[0].id), None)
-    return RunLine(
+def _describe(anchor: str, name: str, records: RunRecords, report: str) -> RunSection:
+    by_id = {candidate.id: candidate for candidate in list_candidates(records)}
+    return RunSection(
+        anchor=anchor,
         name=name,
-        designer=str(records.started.get("llm", "unknown")),
+        designer=name_designer(records),
         seed=str(records.started.get("seed", "unknown")),
-        best_percent=best.accuracy_percent if best else None,
-        best_sram_kib=best.sram_kib if best else None,
+        about=tuple(tell_run(records).splitlines()),
+        front=tuple(by_id[trial.id] for trial in records.front),
+        report=report,
     )

@@ -6,18 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from agent.report.charts import POINT_PADDING, SERIES, Spec, quantity, series
+from agent.report.charts import POINT_PADDING, SERIES, Spec, named_rows, quantity, series, wrap_name
 from agent.report.figures import Candidate, ProgressStep
+from agent.report.groups import Group, GroupStep
 
 if TYPE_CHECKING:
-    from agent.report.comparison import CountRow, Group
+    from agent.report.comparison import CountRow, RunSection
 
 
-def draw_fronts(runs: Mapping[str, Sequence[Candidate]]) -> Spec:
-    """The front of every run: accuracy over MACs, colour and shape = run, size = parameters."""
-    rows = [_point(name, one) for name, candidates in runs.items() for one in candidates if one.on_front]
-    names = list(runs)
+def draw_fronts(runs: Sequence[RunSection]) -> Spec:
+    """The front of every run: accuracy over MACs, colour and shape = run, size = parameters.
+
+    `usermeta` tells the page which section a point's label leads to.
+    """
+    rows = [_point(run.name, one) for run in runs for one in run.front]
+    names = [run.name for run in runs]
+    sections = {_label(run.name, one): run.anchor for run in runs for one in run.front}
     return {
+        "usermeta": {"targets": sections},
         "data": {"values": rows},
         "mark": {"type": "point", "filled": True, "opacity": 0.85, "stroke": "var(--ink)", "strokeWidth": 0.8},
         "height": 360,
@@ -54,9 +60,15 @@ def _point(run: str, candidate: Candidate) -> dict[str, Any]:
         "macs_m": candidate.macs_m,
         "params_k": (candidate.params or 0) / 1000,
         "sram_kib": candidate.sram_kib,
-        "label": f"{candidate.id} of {run}: {candidate.accuracy_percent:.2f}% accuracy, {candidate.macs_m:.2f} M MACs, "
-        f"{candidate.params:,} parameters, {candidate.sram_kib:.1f} KiB peak SRAM",
+        "label": _label(run, candidate),
     }
+
+
+def _label(run: str, candidate: Candidate) -> str:
+    return (
+        f"{candidate.id} of {run}: {candidate.accuracy_percent:.2f}% accuracy, {candidate.macs_m:.2f} M MACs, "
+        f"{candidate.params:,} parameters, {candidate.sram_kib:.1f} KiB peak SRAM"
+    )
 
 
 def draw_progress(runs: Mapping[str, Sequence[ProgressStep]], field: str, title: str, digits: int) -> Spec:
@@ -79,16 +91,16 @@ def draw_progress(runs: Mapping[str, Sequence[ProgressStep]], field: str, title:
 def draw_counts(rows: Sequence[CountRow], runs: Sequence[str]) -> Spec:
     """How often in which run, as groups of bars."""
     values = [
-        {"name": row.name, "run": run, "count": count}
+        {"name": wrap_name(row.name), "run": run, "count": count}
         for row in rows
         for run, count in zip(runs, row.counts, strict=True)
     ]
     return {
-        "height": (14 * len(runs) + 12) * len(rows),
+        "height": (14 * max(2, len(runs)) + 12) * len(rows),
         "data": {"values": values},
         "mark": {"type": "bar", "aria": False},
         "encoding": {
-            "y": {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 170}},
+            "y": named_rows(),
             "yOffset": {"field": "run", "sort": list(runs)},
             "x": quantity("count", "proposals") | {"axis": {"tickMinStep": 1, "format": "d"}},
             "color": series("run", runs, "run"),
@@ -97,15 +109,64 @@ def draw_counts(rows: Sequence[CountRow], runs: Sequence[str]) -> Spec:
     }
 
 
+def draw_means(groups: Sequence[Sequence[GroupStep]]) -> Spec:
+    """Mean hypervolume over the proposals, a line with its 95% interval as a band for every designer."""
+    names = [steps[0].designer for steps in groups if steps]
+    rows = [
+        {
+            "designer": step.designer,
+            "number": step.number,
+            "mean": step.hypervolume.mean,
+            "low": step.hypervolume.low,
+            "high": step.hypervolume.high,
+            "said": str(step.hypervolume),
+        }
+        for steps in groups
+        for step in steps
+    ]
+    axis = "mean hypervolume (share of the box)"
+    return {
+        "height": 260,
+        "data": {"values": rows},
+        "encoding": {
+            "x": quantity("number", "proposal", zero=False) | {"axis": {"tickMinStep": 1, "format": "d"}},
+            "color": series("designer", names, "designer"),
+        },
+        "layer": [
+            {
+                "mark": {"type": "area", "interpolate": "step-after", "opacity": 0.2, "aria": False},
+                "encoding": {"y": quantity("low", axis), "y2": {"field": "high"}},
+            },
+            {
+                "mark": {"type": "line", "interpolate": "step-after", "aria": False},
+                "encoding": {
+                    "y": quantity("mean", axis),
+                    "strokeDash": {
+                        "field": "designer",
+                        "type": "nominal",
+                        "title": "designer",
+                        "scale": {"domain": names},
+                    },
+                    "tooltip": [
+                        {"field": "designer"},
+                        {"field": "number", "title": "proposal"},
+                        {"field": "said", "title": "hypervolume"},
+                    ],
+                },
+            },
+        ],
+    }
+
+
 def draw_groups(groups: Sequence[Group]) -> Spec:
     """Mean hypervolume of every designer with its 95% interval, where there are several runs."""
     rows = [
         {
             "designer": group.designer,
-            "mean": group.mean,
-            "low": group.mean - (group.half_width or 0),
-            "high": group.mean + (group.half_width or 0),
-            "said": group.interval,
+            "mean": group.hypervolume.mean,
+            "low": group.hypervolume.low,
+            "high": group.hypervolume.high,
+            "said": str(group.hypervolume),
             "runs": len(group.runs),
         }
         for group in groups

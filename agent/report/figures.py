@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 from agent.report.published import PublishedSearch
 from nas.explanation.facts import END_NAMES
-from nas.explanation.limits import NAMES
 from nas.explanation.uncertainty import wilson_interval
 from nas.pareto import find_trends
 from nas.plain_text import plain
-from nas.quantities import KIB, spell_violation
+from nas.quantities import CONSTRAINT_NAMES, KIB, spell_violation
 from nas.records import RunRecords
 from nas.trial import Trial
 
@@ -163,5 +162,5 @@ def count_causes(trials: Sequence[Trial]) -> tuple[Ending, ...]:
         if trial.state in ("invalid", "duplicate"):
             causes["outside the search space" if trial.state == "invalid" else "duplicate"] += 1
         if trial.state == "rejected":
-            causes.update(f"limit of {NAMES[violation['constraint']]}" for violation in trial.violations)
+            causes.update(f"limit of {CONSTRAINT_NAMES[violation['constraint']]}" for violation in trial.violations)
     return tuple(Ending(name, count) for name, count in causes.most_common())

@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import escape
 
 from agent.report.charts import (
+    MAX_BARS,
     draw_curve,
     draw_endings,
     draw_memory,
@@ -33,7 +34,6 @@ from nas.quantities import KIB
 from nas.records import RunRecords
 
 MAX_MEMBERS = 40  # networks shown in full: a front of hundreds would make a page nobody can load
-MAX_BARS = 40
 
 
 def build_report(name: str, records: RunRecords, transcript: str, library: str) -> str:

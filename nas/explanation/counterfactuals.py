@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from nas.explanation.effects import Effect, find_effect
-from nas.explanation.limits import NAMES
-from nas.quantities import spell_accuracy
+from nas.quantities import CONSTRAINT_NAMES, spell_accuracy
 from nas.records import RunRecords
 from nas.space import Edit, SchemaError
 from nas.trial import Trial
@@ -48,7 +47,7 @@ def spell_short(effect: Effect) -> str:
     if not effect.violations:
         verdict = "it would keep every limit"
     else:
-        broken = " and ".join(NAMES[violation.constraint] for violation in effect.violations)
+        broken = " and ".join(CONSTRAINT_NAMES[violation.constraint] for violation in effect.violations)
         verdict = f"it would break the limit of {broken}"
     known = effect.known
     if known is None or effect.is_same_network:

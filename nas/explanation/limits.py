@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nas.cost import Budget, Constraint, Price
-from nas.quantities import spell_kib, spell_macs
-
-NAMES: dict[Constraint, str] = {"macs": "MACs", "peak_sram": "peak SRAM", "flash": "flash"}
+from nas.quantities import CONSTRAINT_NAMES, spell_kib, spell_macs
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class LimitUse:
     @property
     def name(self) -> str:
         """`peak SRAM`."""
-        return NAMES[self.constraint]
+        return CONSTRAINT_NAMES[self.constraint]
 
     def spell(self, amount: int) -> str:
         """An amount in the constraint's unit."""

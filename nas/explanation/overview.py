@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from nas.explanation.facts import END_NAMES
-from nas.explanation.limits import NAMES
 from nas.plain_text import plain
 from nas.quantities import (
+    CONSTRAINT_NAMES,
     KIB,
     spell_accuracy,
     spell_kib,
@@ -28,7 +28,7 @@ def count_outcomes(records: RunRecords) -> str:
     off = [trial.id for trial in records.trained if trial.id not in records.is_on_front]
     if off:
         lines.append(f"{len(off)} trained and off the front: {_spell_ids(off)}.")
-    for constraint, name in NAMES.items():
+    for constraint, name in CONSTRAINT_NAMES.items():
         broke = [trial.id for trial in records.trials if any(v["constraint"] == constraint for v in trial.violations)]
         if broke:
             lines.append(f"{len(broke)} broke the limit of {name}: {_spell_ids(broke)}.")

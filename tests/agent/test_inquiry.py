@@ -29,7 +29,7 @@ def test_a_question_is_answered_on_stdout_and_kept_with_the_run(example_copy: Ru
     asked = kilosmith("ask", "example", "why did c011 win?", *runs_of(example_copy), cwd=example_copy.folder)
     assert asked.returncode == 0, asked.stderr
     assert "best validation accuracy of the front, 97.92%" in asked.stdout
-    assert "[explain(c011)]" in asked.stdout
+    assert "[from the tool explain: c011]" in asked.stdout
     document = json.loads(
         kilosmith("ask", "latest", "and c006?", "--json", *runs_of(example_copy), cwd=example_copy.folder).stdout
     )
@@ -160,7 +160,7 @@ def test_a_terminal_has_history_and_ctrl_c_drops_only_the_line(example_copy: Run
         terminal.expect("/help lists what you can ask")
         terminal.expect(PROMPT)
         terminal.type("which constraint is tightest?\r")
-        terminal.expect("[tell_limits(c011)]")
+        terminal.expect("[from the tool tell_limits: c011]")
         terminal.expect(PROMPT)
         terminal.type("half a question\x03")
         terminal.expect(PROMPT)
@@ -168,7 +168,7 @@ def test_a_terminal_has_history_and_ctrl_c_drops_only_the_line(example_copy: Run
         terminal.type("\x1b[A")  # up: the last question again
         terminal.expect("which constraint is tightest?")
         terminal.type("\r")
-        terminal.expect("[tell_limits(c011)]")
+        terminal.expect("[from the tool tell_limits: c011]")
         terminal.type("weather in caf\u00e9 \u4e2d\u6587?\r")
         terminal.expect("I cannot answer that")
         terminal.type("/quit\r")

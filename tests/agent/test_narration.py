@@ -43,7 +43,7 @@ def test_a_rejection_names_the_candidate_and_every_broken_limit() -> None:
     sram = {"constraint": "peak_sram", "value": 81920, "limit": 49152, "unit": "bytes"}
     macs = {"constraint": "macs", "value": 100_000, "limit": 500_000, "unit": "MACs"}
     text = tell(judged("rejected", reason="long reason", violations=[macs, sram]))
-    assert "c004 rejected: macs 0.10 M < 0.5 M; peak_sram 80.0 KiB > 48 KiB" in text
+    assert "c004 rejected: MACs 0.10 M < 0.5 M; peak SRAM 80.0 KiB > 48 KiB" in text
 
 
 def test_a_legal_candidate_is_told_with_its_costs_and_a_refused_one_with_its_reason() -> None:
@@ -108,3 +108,15 @@ def test_calls_are_told_in_words() -> None:
     for part in parts:
         assert part in text
     assert "{" not in text
+
+
+def test_in_a_narrow_terminal_what_a_label_says_stays_in_its_column() -> None:
+    console = Console(file=io.StringIO(), width=40)
+    said = answer(calls=[{"name": "explain", "args": {"candidate_id": "c001", "note": "words " * 20}}])
+    for line in Narrator().tell(said):
+        console.print(line, highlight=False)
+    output: Any = console.file
+    first, *others = output.getvalue().splitlines()
+    assert first.startswith("  designer  calls explain")
+    assert len(others) > 2
+    assert all(line[:12] == " " * 12 and line[12] != " " and len(line) <= 40 for line in others)

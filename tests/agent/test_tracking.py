@@ -91,6 +91,17 @@ def test_a_store_that_is_away_is_told_once_and_ends_nothing(tmp_path: Path) -> N
     assert len(told) == 1
 
 
+@pytest.mark.parametrize("damaged", ['{"": "1', "[1]", '{"": 1}'])
+def test_damaged_ids_give_up_tracking_with_the_remedy(uri: str, tmp_path: Path, damaged: str) -> None:
+    store = build_example_run(tmp_path)
+    (store.folder / "tracking.json").write_text(damaged, encoding="utf-8")
+    tracker = Tracker(resolve_config("quick", settings=[f"tracking.mlflow={uri}"]), store)
+    assert "tracking.json" in (told := tracker.take(Event("run_started", {})))
+    assert "delete it" in told
+    assert tracker.take(Event("judged", {"candidate": "c001", "state": "rejected"})) == ""
+    assert (store.folder / "tracking.json").read_text(encoding="utf-8") == damaged
+
+
 def test_an_error_without_words_and_a_candidate_the_store_never_saw_end_nothing(uri: str, tmp_path: Path) -> None:
     store = build_example_run(tmp_path)
     tracker = Tracker(resolve_config("quick", settings=[f"tracking.mlflow={uri}"]), store)

@@ -2,7 +2,9 @@
 (() => {
   const specs = JSON.parse(document.getElementById("charts").textContent);
   const isNarrow = window.matchMedia("(max-width: 520px)").matches;
+  const PRINT_WIDTH = 680; // CSS pixels: the page of a sheet of A4 or Letter
   const views = new Map();
+  const drawings = new Map();
   const quiet = { labelColor: "var(--ink)", titleColor: "var(--ink)" };
   const config = {
     background: "transparent",
@@ -14,12 +16,27 @@
   };
   const options = { renderer: "svg", actions: false, ast: true, config, tooltip: { theme: "custom" } };
 
-  async function draw(place) {
+  // names stand where they touch neither points nor each other; one without room is left out
+  function placeNames(vega) {
+    const names = vega.marks.find((mark) => mark.name === "layer_1_marks" && mark.type === "text");
+    if (!names) return vega;
+    const text = { signal: "datum.datum.kind === 'dominated' ? '' : datum.datum.id" };
+    const places = ["top", "bottom", "right", "left", "top-right", "bottom-right", "top-left", "bottom-left"];
+    names.from = { data: "layer_0_marks" };
+    names.encode = { update: { text, fill: { value: "var(--ink)" }, fontSize: { value: 12 } } };
+    names.transform = [{ type: "label", size: { signal: "[max(width, 20), max(height, 20)]" }, anchor: places, offset: [4], avoidMarks: ["layer_0_marks"] }];
+    return vega;
+  }
+
+  function draw(place) {
     const name = place.dataset.chart;
-    if (views.has(name)) return;
-    views.set(name, null);
+    if (!drawings.has(name)) drawings.set(name, embed(place, name));
+    return drawings.get(name);
+  }
+
+  async function embed(place, name) {
     const spec = { width: "container", autosize: { type: "fit-x", contains: "padding" }, description: place.dataset.label, ...specs[name] };
-    const { view } = await window.vegaEmbed(place, spec, options);
+    const { view } = await window.vegaEmbed(place, spec, name === "pareto" ? { ...options, patch: placeNames } : options);
     views.set(name, view);
     if (name === "pareto") connectPoints(place, view);
   }
@@ -37,7 +54,8 @@
   }
 
   function openNetwork(label) {
-    const details = document.getElementById(label.split(",")[0]);
+    const targets = (specs.pareto.usermeta || {}).targets || {};
+    const details = document.getElementById(targets[label] || label.split(",")[0]);
     if (!details) return;
     details.open = true;
     details.scrollIntoView();
@@ -97,5 +115,22 @@
   if (openAll) {
     openAll.addEventListener("click", () => document.querySelectorAll("details.member").forEach((one) => { one.open = true; }));
   }
+  // on paper a plot is drawn as wide as the paper, not scaled down with its letters
+  window.addEventListener("beforeprint", () => views.forEach((view) => view.width(PRINT_WIDTH).run()));
+  window.addEventListener("afterprint", () => window.dispatchEvent(new Event("resize")));
+  document.getElementById("print-all").addEventListener("click", async () => {
+    const closed = [...document.querySelectorAll("details:not([open])")];
+    closed.forEach((one) => { one.open = true; });
+    await drawShown(document);
+    window.addEventListener("afterprint", () => closed.forEach((one) => { one.open = false; }), { once: true });
+    window.print();
+  });
+  // a link to a section that is closed opens it
+  const openTarget = () => {
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (target && target.matches("details")) target.open = true;
+  };
+  window.addEventListener("hashchange", openTarget);
+  openTarget();
   drawShown(document).then(() => { document.documentElement.dataset.drawn = "true"; });
 })();

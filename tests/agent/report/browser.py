@@ -48,6 +48,12 @@ def load(browser: webdriver.Chrome, page: Path, *, width: int = 1200, scheme: st
     WebDriverWait(browser, 30).until(lambda it: it.execute_script("return document.documentElement.dataset.drawn"))
 
 
+def wait_for_plots(browser: webdriver.Chrome) -> None:
+    """Until every plot is drawn, also those of sections that were opened just now."""
+    drawn = "return [...document.querySelectorAll('.chart')].every(one => one.querySelector('svg'))"
+    WebDriverWait(browser, 60).until(lambda it: it.execute_script(drawn))
+
+
 def find_faults(browser: webdriver.Chrome) -> list[dict[str, Any]]:
     """What axe-core finds serious or critical on the page, with all its networks open."""
     from axe_core_python.selenium import Axe

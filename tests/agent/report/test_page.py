@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import find_faults, load, open_browser
+from browser import find_faults, load, wait_for_plots
 from example_run import FIRST, SMALL, build_example_run, draw_answers, finish_run, says, whole
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
@@ -16,15 +15,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from agent.reporting import open_runs, save_comparison, save_report
+from agent.reporting import find_runs, save_comparison, save_report
 from nas.errors import NoLegalCandidateError
 from nas.store import RunStore
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    with open_browser(tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +31,13 @@ def pages(tmp_path_factory: pytest.TempPathFactory, example_root: Path) -> dict[
     return {
         "example": save_report(RunStore(root / "example")),
         "nothing": save_report(RunStore(root / "nothing")),
-        "comparison": save_comparison(open_runs(root, ["example", "other"]), root / "comparison.html"),
+        "comparison": _compare(root, ["example", "other"]),
     }
+
+
+def _compare(root: Path, names: list[str]) -> Path:
+    save_comparison(find_runs(root, names), root / "comparison.html")
+    return root / "comparison.html"
 
 
 def points(browser: webdriver.Chrome) -> list[str]:
@@ -57,8 +55,7 @@ def test_page_is_drawn_without_errors_and_without_serious_accessibility_faults(
     load(browser, pages[name], width=width, scheme=scheme)
     for details in browser.find_elements(By.TAG_NAME, "details"):
         browser.execute_script("arguments[0].open = true", details)
-    drawn = "return [...document.querySelectorAll('.chart')].every(one => one.querySelector('svg'))"
-    WebDriverWait(browser, 30).until(lambda it: it.execute_script(drawn))
+    wait_for_plots(browser)
     assert browser.get_log("browser") == []
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     assert find_faults(browser) == []
@@ -130,22 +127,70 @@ def test_dark_scheme_reaches_page_and_plots(browser: webdriver.Chrome, pages: di
     assert colours["light"][1] != colours["dark"][1]
 
 
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
 @pytest.fixture(scope="module")
-def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of a run whose folder's name is markup."""
+def hostile_pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The report of a run whose folder's name is markup, and its comparison with another one."""
     root = tmp_path_factory.mktemp("hostile")
-    store = build_example_run(root)
-    folder = root / "<img src=x onerror=alert(1)>"
-    store.folder.rename(folder)
-    return save_report(RunStore(folder), root / "report.html")
+    folder = root / HOSTILE
+    build_example_run(root).folder.rename(folder)
+    finish_run(root, [says(whole(*FIRST))], run_id="other", design__max_proposals=1)
+    report = save_report(RunStore(folder))
+    return {"report": report, "comparison": _compare(root, [str(folder), "other"])}
 
 
-def test_markup_in_a_name_is_text(browser: webdriver.Chrome, hostile_page: Path) -> None:
+@pytest.mark.parametrize("name", ["report", "comparison"])
+def test_markup_in_a_name_is_text(browser: webdriver.Chrome, hostile_pages: dict[str, Path], name: str) -> None:
     browser.get_log("browser")
-    load(browser, hostile_page)
+    load(browser, hostile_pages[name])
+    for details in browser.find_elements(By.TAG_NAME, "details"):
+        browser.execute_script("arguments[0].open = true", details)
+    wait_for_plots(browser)
     assert browser.find_elements(By.CSS_SELECTOR, "img") == []
-    assert "<img src=x onerror=alert(1)>" in browser.find_element(By.TAG_NAME, "h1").text
+    assert HOSTILE in browser.find_element(By.TAG_NAME, "body").text
     assert browser.get_log("browser") == []
+
+
+def test_comparison_leads_to_the_runs_and_to_their_reports(
+    browser: webdriver.Chrome, pages: dict[str, Path], hostile_pages: dict[str, Path]
+) -> None:
+    load(browser, pages["comparison"])
+    browser.find_element(By.CSS_SELECTOR, "a[href='#run-2']").click()
+    opened = WebDriverWait(browser, 5).until(lambda it: it.find_elements(By.CSS_SELECTOR, "details.member[open]"))
+    assert [one.find_element(By.TAG_NAME, "h3").text for one in opened] == ["other"]
+    point = browser.find_element(By.CSS_SELECTOR, "[data-chart=pareto] path[aria-label*=' of example:']")
+    browser.execute_script("arguments[0].focus()", point)
+    point.send_keys(Keys.ENTER)
+    assert browser.find_element(By.CSS_SELECTOR, "#run-1[open] h3").text == "example"
+    load(browser, hostile_pages["comparison"])
+    browser.find_element(By.PARTIAL_LINK_TEXT, "report of").click()  # its address holds a name full of markup
+    WebDriverWait(browser, 10).until(lambda it: it.find_element(By.TAG_NAME, "h1").text == f"Run {HOSTILE}")
+
+
+def test_names_beside_points_touch_neither_each_other_nor_a_point(
+    browser: webdriver.Chrome, pages: dict[str, Path]
+) -> None:
+    read = """
+      const box = (one) => { const r = one.getBoundingClientRect(); return [r.left, r.right, r.top, r.bottom]; };
+      const plot = document.querySelector("[data-chart=pareto]");
+      const names = [...plot.querySelectorAll(".layer_1_marks text")].filter(
+        (one) => one.textContent.trim() && one.getAttribute("opacity") !== "0");
+      const points = [...plot.querySelectorAll("path[role=graphics-symbol]")];
+      return [names.map((one) => [one.textContent, box(one)]), points.map(box)];
+    """
+    for width in (1200, 390):
+        load(browser, pages["example"], width=width)
+        names, symbols = browser.execute_script(read)
+        assert {name for name, _ in names} == {"c004", "c006", "c008", "c011"}
+        boxes = [box for _, box in names]
+        for place, one in enumerate(boxes):
+            for other in boxes[:place] + symbols:
+                # two pixels of a line's box are air
+                assert not (
+                    one[0] < other[1] and other[0] < one[1] and one[2] + 2 < other[3] and other[2] < one[3] - 2
+                ), (names, symbols)
 
 
 @pytest.mark.slow
@@ -165,8 +210,7 @@ def test_page_of_200_trials_is_drawn_and_filtered(browser: webdriver.Chrome, tmp
     Select(browser.find_element(By.ID, "shown")).select_by_value("front")
     WebDriverWait(browser, 5).until(lambda it: len(points(it)) < len(everyone))
     browser.find_element(By.ID, "open-all").send_keys(Keys.ENTER)
-    drawn = "return [...document.querySelectorAll('.chart')].every(one => one.querySelector('svg'))"
-    WebDriverWait(browser, 60).until(lambda it: it.execute_script(drawn))
+    wait_for_plots(browser)
     assert browser.get_log("browser") == []
     browser.set_script_timeout(280)  # axe reads 28,000 elements
     assert find_faults(browser) == []

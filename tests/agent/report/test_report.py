@@ -3,75 +3,35 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
 import time
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 from command_line import kilosmith
-from example_run import FIRST, SMALL, draw_answers, finish_run, says, whole
+from example_run import FIRST, draw_answers, finish_run, says, whole
+from page_reader import PageReader
 
 from agent.inquiry import read_records
 from agent.places import cache_folder
 from agent.report.charts import draw_pareto
-from agent.report.comparison import group_runs, half_width
-from agent.report.figures import count_causes, count_endings, list_candidates, sum_statistics, trace_progress
+from agent.report.figures import (
+    count_causes,
+    count_endings,
+    list_candidates,
+    sum_statistics,
+    trace_progress,
+)
 from agent.report.library import load_plotting_library
 from agent.report.member import read_member
 from agent.report.published import NETWORKS, is_published_task
 from agent.report.report import build_report
-from agent.reporting import open_runs, save_comparison, save_report
-from nas.errors import NoLegalCandidateError, SettingError
+from agent.reporting import save_report
+from nas.errors import NoLegalCandidateError
 from nas.events import Event
 from nas.records import RunRecords
 from nas.store import RunStore
 
 MAX_BYTES = 5_000_000
-
-
-class PageReader(HTMLParser):
-    """Tables by caption (rows of cell texts), the charts' JSON, and every tag with its attributes."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tables: dict[str, list[list[str]]] = {}
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.charts: dict[str, Any] = {}
-        self._rows: list[list[str]] = []
-        self._caption = ""
-        self._inside = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        self._inside = "charts" if dict(attrs).get("id") == "charts" else tag
-        if tag == "table":
-            self._rows, self._caption = [], ""
-        if tag == "tr":
-            self._rows.append([])
-        if tag in ("td", "th"):
-            self._rows[-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "table":
-            self.tables[self._caption] = self._rows
-        self._inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._inside == "caption":
-            self._caption += data
-        elif self._inside in ("td", "th"):
-            self._rows[-1][-1] += data
-        elif self._inside == "charts":
-            self.charts = json.loads(data)
-
-
-@pytest.fixture(scope="module")
-def library() -> str:
-    return load_plotting_library(cache_folder())
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +50,11 @@ def test_every_proposal_is_in_the_table_with_the_records_figures(example_records
         if trial.validation_accuracy is not None and trial.state == "trained":
             assert row[3] == f"{100 * trial.validation_accuracy:.2f}"
         if trial.state == "rejected":
-            limits = {"macs": "M", "params": "M", "peak_sram": "KiB", "flash": "KiB"}
-            assert [part.split()[0] for part in row[9].split("; ")] == [one["constraint"] for one in trial.violations]
-            assert all(part.endswith(limits[part.split()[0]]) for part in row[9].split("; "))
+            names = {"macs": ("MACs", "M"), "peak_sram": ("peak SRAM", "KiB"), "flash": ("flash", "KiB")}
+            parts = row[9].split("; ")
+            for part, (name, unit) in zip(parts, (names[one["constraint"]] for one in trial.violations), strict=True):
+                assert part.startswith(name + " ")
+                assert part.endswith(" " + unit)
         if trial.costs:
             assert row[5:9] == [
                 f"{trial.costs['macs'] / 1e6:,.2f}",
@@ -228,69 +190,3 @@ def test_report_of_200_trials_is_small_and_quick(tmp_path: Path) -> None:
     assert time.monotonic() - started < 10
     assert path.stat().st_size < MAX_BYTES
     assert len(PageReader(path.read_text(encoding="utf-8")).tables["Every proposal of the search"]) == 201
-
-
-@pytest.fixture(scope="module")
-def three_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("three")
-    for seed, figures in enumerate(({"c001": 0.9, "c002": 0.8}, {"c001": 0.8, "c002": 0.7}, {"c001": 0.7})):
-        answers = [says(whole(*FIRST)), says(whole(*SMALL))]
-        finish_run(root, answers, run_id=f"seed{seed}", figures=figures, seed=seed, design__max_proposals=2)
-    return root
-
-
-def test_comparison_gives_hypervolume_with_its_interval(three_runs: Path, tmp_path: Path) -> None:
-    names = ["seed0", "seed1", "seed2"]
-    out = tmp_path / "comparison.html"
-    result = kilosmith("compare", *names, "--runs", str(three_runs), "--out", str(out), "--json", cwd=tmp_path)
-    assert result.returncode == 0, result.stderr
-    document = json.loads(result.stdout)
-    volumes = [read_records(RunStore(three_runs / name)).finished["hypervolume"] for name in names]
-    assert [row["hypervolume"] for row in document["runs"]] == volumes
-    (group,) = document["designers"]
-    assert group["mean"] == pytest.approx(sum(volumes) / 3)
-    assert group["half_width"] == pytest.approx(half_width(volumes))
-    rows = PageReader(out.read_text(encoding="utf-8")).tables["Search statistics (as the paper's Table III)"]
-    assert [row[-1] for row in rows[1:]] == [f"{volume:.4f}" for volume in volumes]
-
-
-def test_comparison_shows_the_same_things_of_every_run(three_runs: Path, tmp_path: Path, example_root: Path) -> None:
-    shutil.copytree(example_root / "example", three_runs / "example", dirs_exist_ok=True)
-    runs = open_runs(three_runs, ["seed0", "example"])
-    page = PageReader(save_comparison(runs, tmp_path / "comparison.html").read_text(encoding="utf-8"))
-    assert set(page.charts) == {"pareto", "sram", "volumes", "yields", "groups", "endings", "causes"}
-    ended = page.tables["How the proposals ended, in proposals"]
-    assert ended[0][1:] == ["seed0", "example"]
-    sums = [sum(int(row[place]) for row in ended[1:]) for place in (1, 2)]
-    assert sums == [len(records.trials) for records in runs.values()]
-    broke = {row[0]: row[1:] for row in page.tables["What the proposals broke, in proposals"][1:]}
-    peaks = [sum(one["constraint"] == "peak_sram" for t in r.trials for one in t.violations) for r in runs.values()]
-    assert [int(count) for count in broke["limit of peak SRAM"]] == peaks
-    caption = next(name for name in page.tables if name.startswith("The most accurate networks"))
-    networks = page.tables[caption][1:]
-    for name, records in runs.items():
-        own = [row for row in networks if row[0] == name]
-        assert [row[1] for row in own] == [member.id for member in records.front[:5]]
-        assert all(float(row[7]) <= records.budget.peak_sram_bytes / 1024 for row in own)
-    (line,) = {
-        one["value"] for layer in page.charts["sram"]["layer"] for one in layer.get("data", {}).get("values", ())
-    }
-    assert line == 48
-
-
-def test_interval_is_students(three_runs: Path) -> None:
-    # 3 values: t = 4.3027, standard deviation 0.1
-    assert half_width([0.4, 0.5, 0.6]) == pytest.approx(4.302653 * 0.1 / 3**0.5, rel=1e-5)
-    assert half_width([0.4]) is None
-    (group,) = group_runs(open_runs(three_runs, ["seed0", "seed1"]))
-    assert re.fullmatch(r"0\.\d{4} \+- \d\.\d{4}", group.interval)
-
-
-def test_runs_that_measure_different_things_are_not_compared(three_runs: Path, tmp_path: Path) -> None:
-    settings = {"run_id": "other", "design__max_proposals": 1, "budget__macs_max": 3_000_000}
-    finish_run(three_runs, [says(whole(*FIRST))], **settings)  # type: ignore[arg-type]
-    result = kilosmith("compare", "seed0", "other", "--runs", str(three_runs), cwd=tmp_path)
-    assert result.returncode == 2
-    assert "another budget" in result.stderr
-    with pytest.raises(SettingError, match="two different runs"):
-        open_runs(three_runs, ["seed0", "seed0"])
