@@ -18,6 +18,10 @@ class HangingText:
     def __str__(self) -> str:
         return self.text.plain
 
+    def behind(self, words: Text) -> HangingText:
+        """The same text with `words` before it, its later lines under its first one."""
+        return HangingText(words + self.text, len(words) + self.indent)
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
         width = options.max_width - self.indent
         if width < self.indent:  # too narrow for columns

@@ -14,6 +14,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from agent.hanging_text import HangingText
 from agent.narration import Narrator
 from agent.output import print_json, result_console
 from nas.errors import SettingError
@@ -95,9 +96,10 @@ def play(store: RunStore, selection: Selection, *, speed: float, pause: bool, qu
 
 def _numbered(number: int, line: RenderableType) -> RenderableType:
     """A line of the transcript behind the number of its step."""
-    if not isinstance(line, Text) or not number or not line.plain:
-        return line
-    return Text.assemble((f"{number:>5} ", "dim"), line)
+    label = Text.assemble((f"{number:>5} ", "dim"))
+    if number and isinstance(line, HangingText):
+        return line.behind(label)
+    return label + line if number and isinstance(line, Text) and line.plain else line
 
 
 def _time_of(record: Record) -> datetime | None:
@@ -140,7 +142,7 @@ def _describe(store: RunStore) -> Iterator[dict[str, Any]]:
     narrator = Narrator()
     for step in read_steps(store.load_trace()):
         lines = [line for record in step.records for line in narrator.tell(Event(record["kind"], record["data"]))]
-        told = [line.plain.strip() for line in lines if isinstance(line, Text) and line.plain.strip()]
+        told = [words for line in lines if isinstance(line, Text | HangingText) and (words := str(line).strip())]
         yield {
             "step": step.number,
             "node": f"{step.graph}.{step.node}",

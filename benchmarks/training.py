@@ -3,12 +3,12 @@
     python -m benchmarks.training [--cores 2] [--rounds 3]
 
 The plain loop: a DataLoader over PIL images, each resized to the input size and put through torchvision's AutoAugment,
-then SGD in torch's default memory layout. Ours: the `train` of every mini-phase. Same network, recipe, batch and images
-(random 32x32 pixels, CIFAR's size). Either may use the cores as suits it best: the plain loop with one thread or more,
-without worker processes and with them, ours with one thread or more. Each turn is a process of its own, which trains an
-epoch to warm up and one that counts; each figure is the median over the rounds, and the best ways are compared. Then an
-epoch of distillation on one thread, with cached logits and with a ViT-B/16 (random weights, 224 px) that sees every
-batch. Prints and writes benchmarks/results/training.json.
+then SGD in torch's default memory layout over torch's own layers. Ours: the `train` of every mini-phase. Same network,
+recipe, batch and images (random 32x32 pixels, CIFAR's size). Either may use the cores as suits it best: the plain loop
+with one thread or more, without worker processes and with them, ours with one thread or more. Each turn is a process of
+its own, which trains an epoch to warm up and one that counts; each figure is the median over the rounds, and the best
+ways are compared. Then an epoch of distillation on one thread, with cached logits and with a ViT-B/16 (random weights,
+224 px) that sees every batch. Prints and writes benchmarks/results/training.json.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.costs import describe_machine, write
 from nas.architecture import Architecture, Stage, Task
+from nas.blocks import SameConv2d
 from nas.cost import price
 from nas.datasets.images import Dataset as Images
 from nas.datasets.images import Source, Split, assemble_dataset
@@ -102,9 +103,30 @@ class PilImages(Dataset[tuple[Tensor, int]]):
         return self._prepare(Image.fromarray(self._data.images[index])), int(self._data.labels[index])
 
 
+def build_plain_network(architecture: Architecture, task: Task) -> nn.Module:
+    """The same network with torch's own convolutions, padded alike on both sides (SAME may differ by one)."""
+    network = build_network(architecture, task, seed=0)
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, SameConv2d):
+                kernel = child.kernel_size[0]
+                plain = nn.Conv2d(
+                    child.in_channels,
+                    child.out_channels,
+                    kernel,
+                    child.stride,
+                    padding=kernel // 2,
+                    groups=child.groups,
+                    bias=False,
+                )
+                plain.load_state_dict(child.state_dict())
+                setattr(module, name, plain)
+    return network
+
+
 def train_plainly(architecture: Architecture, task: Task, data: Images, workers: int) -> Callable[[], float]:
     """A function that runs an epoch and returns images a second, the workers' start excluded."""
-    network = build_network(architecture, task, seed=0)
+    network = build_plain_network(architecture, task)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=1e-4)
     context = "fork" if workers else None  # torchvision's import needs preparation, which a new interpreter lacks
     loader = DataLoader(

@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 from selenium import webdriver
-from selenium.webdriver.common.by import By
 
 from agent.inquiry import open_inquiry
 from agent.inquiry_text import print_turn
@@ -28,6 +27,7 @@ from nas.store import RunStore
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 COLUMNS = 112
+MARGIN = 12  # CSS pixels around what is shown
 NUM_ROUNDS = 4  # of the search that are shown; the end follows
 QUESTIONS = (
     "why was {winner} chosen?",
@@ -76,12 +76,14 @@ def _export(console: Console, command: str) -> str:
     return console.export_html(theme=MONOKAI, code_format=PAGE.replace("COMMAND", command), inline_styles=True)
 
 
-def shoot(browser: webdriver.Chrome, name: str, *, height: int | None = None) -> None:
-    """Save what is shown, to `height` CSS pixels or to the end of the page."""
-    whole = browser.execute_script("return document.documentElement.scrollHeight")
-    clip = {"x": 0, "y": 0, "width": browser.execute_script("return document.documentElement.clientWidth"), "scale": 1}
-    wanted = {"clip": clip | {"height": height or whole}, "captureBeyondViewport": True}
-    _save(browser, name, wanted)
+def shoot(browser: webdriver.Chrome, name: str, *, first: str = "html", last: str = "html") -> None:
+    """Save what is shown, from the top of one element to the bottom of another: nothing is cut in the middle."""
+    box = "const box = document.querySelector(arguments[0]).getBoundingClientRect();"
+    top = browser.execute_script(f"{box} return box.top + window.scrollY", first)
+    bottom = browser.execute_script(f"{box} return box.bottom + window.scrollY", last)
+    clip = {"x": 0, "y": max(0, top - MARGIN), "width": browser.execute_script("return window.innerWidth"), "scale": 1}
+    clip["height"] = bottom + MARGIN - clip["y"]
+    _save(browser, name, {"clip": clip, "captureBeyondViewport": True})
 
 
 def _save(browser: webdriver.Chrome, name: str, wanted: dict[str, object]) -> None:
@@ -116,13 +118,11 @@ def main() -> None:
                 browser.get((folder / f"{name}.html").as_uri())
                 shoot(browser, f"{name}.png")
             load(browser, report, width=1120)
-            shoot(browser, "report-light.png", height=1420)
+            shoot(browser, "report-light.png", last="#pareto .scroll")
             load(browser, report, width=390, scheme="dark")
-            shoot(browser, "report-phone.png", height=1400)
+            shoot(browser, "report-phone.png", last="#point-said")
             load(browser, report, width=1120, scheme="dark")
-            box = browser.find_element(By.CSS_SELECTOR, "#networks details[open]").rect
-            clip = {**{key: box[key] for key in ("x", "y", "width")}, "height": min(box["height"], 1350), "scale": 1}
-            _save(browser, "report-dark.png", {"clip": clip, "captureBeyondViewport": True})
+            shoot(browser, "report-dark.png", first="#networks details[open]", last="#networks details[open] .pair")
 
 
 if __name__ == "__main__":

@@ -55,7 +55,10 @@ SECONDS = 280
 # What a command must print on stdout and which file it must leave, by its name. A new command needs a line here.
 PROMISES: dict[str, tuple[str, str]] = {
     "--install-completion": ("bash completion installed", ".bashrc"),
-    "ask": (r"\[\w+\(c0\d\d.*\)\]$", "runs/*/conversation.jsonl"),  # the tool that spoke, with its arguments
+    "ask": (
+        r"^\[from the tool \w+: c0\d\d.*\]$",
+        "runs/*/conversation.jsonl",
+    ),  # the tool that spoke, with its arguments
     "boards": ("nrf52840", ""),
     "chat": (r"^> why did c011 win\?\nc011 is proposal 11", "runs/*/conversation.jsonl"),
     "compare": ("[23] runs compared in", "*.html"),

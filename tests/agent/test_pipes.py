@@ -74,8 +74,8 @@ def test_a_row_of_a_table_is_a_line_of_a_pipe(example_copy: RunStore) -> None:
     done = run("trials", "example", store=example_copy, reader="| grep c007")
     (line,) = done.stdout.splitlines()
     assert "rejected" in line
-    assert "peak_sram" in line
-    assert "macs" in line
+    assert "peak SRAM" in line
+    assert "MACs" in line
 
 
 def test_a_json_document_stands_alone_on_stdout(example_copy: RunStore) -> None:
