@@ -104,7 +104,7 @@ class PilImages(Dataset[tuple[Tensor, int]]):
 
 
 def build_plain_network(architecture: Architecture, task: Task) -> nn.Module:
-    """The same network with torch's own convolutions, padded alike on both sides (SAME may differ by one)."""
+    """The same network of torch's own layers, padded alike on both sides (SAME may differ by one)."""
     network = build_network(architecture, task, seed=0)
     for module in list(network.modules()):
         for name, child in module.named_children():
@@ -121,6 +121,8 @@ def build_plain_network(architecture: Architecture, task: Task) -> nn.Module:
                 )
                 plain.load_state_dict(child.state_dict())
                 setattr(module, name, plain)
+            elif isinstance(child, nn.ReLU6):
+                setattr(module, name, nn.ReLU6(inplace=True))
     return network
 
 

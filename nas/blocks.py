@@ -3,6 +3,8 @@
 No `from __future__ import annotations` here: the shapes in the annotations stay objects, so a test can check them.
 """
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -26,6 +28,10 @@ class SameConv2d(nn.Conv2d):
 
     def forward(self, input: Float[Tensor, "batch in_channels height width"]) -> Tensor:  # noqa: A002
         """Pad as TensorFlow does, then convolve. The argument keeps nn.Conv2d's name."""
+        if self._is_product(input):
+            # (N, C, H, W) -> (N, H, W, C) is a view of the same memory, and MKL multiplies matrices faster than oneDNN
+            rows = functional.linear(input.permute(0, 2, 3, 1), self.weight.flatten(1), self.bias)
+            return rows.permute(0, 3, 1, 2)
         top, bottom = same_padding(input.shape[2], self.kernel_size[0], self.stride[0])
         left, right = same_padding(input.shape[3], self.kernel_size[1], self.stride[1])
         if self._trains_slowly(input, top != bottom or left != right):
@@ -36,6 +42,12 @@ class SameConv2d(nn.Conv2d):
             input, padding = functional.pad(input, (left, right, top, bottom)), (0, 0)  # noqa: A001
         return functional.conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
+    def _is_product(self, images: Tensor) -> bool:
+        """Whether this is a product of matrices, best computed as one: a pointwise filter, in training on a CPU."""
+        is_pointwise = self.kernel_size == self.stride == (1, 1) and self.groups == 1
+        is_ready = self.training and images.device.type == "cpu"
+        return is_pointwise and is_ready and images.is_contiguous(memory_format=torch.channels_last)
+
     def _trains_slowly(self, images: Tensor, is_uneven: bool) -> bool:
         """Whether `convolve_depthwise` is faster: in training on a CPU, with such filters, maps and padding."""
         is_depthwise = self.groups == self.in_channels == self.out_channels > 1 and self.bias is None
@@ -43,11 +55,41 @@ class SameConv2d(nn.Conv2d):
         return self.training and is_depthwise and is_odd and images.device.type == "cpu"
 
 
+def pool_globally(
+    features: Float[Tensor, "batch channels height width"],
+) -> Float[Tensor, "batch channels"]:
+    """Each channel's mean over the map, whose gradient lies in memory as the features do: kernels are fast at that."""
+    return features.permute(0, 2, 3, 1).flatten(1, 2).mean(1)  # (N, C, H, W) -> (N, H * W, C) -> (N, C)
+
+
+class InplaceReLU6(nn.ReLU6):
+    """ReLU6 that keeps its output alone: torch's, in place, copies its input for a gradient that the output gives."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+        """The input itself, clamped to [0, 6]."""
+        output: Tensor = _Clamp.apply(input) if torch.is_grad_enabled() else super().forward(input)  # type: ignore[no-untyped-call]
+        return output
+
+
+class _Clamp(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> Tensor:
+        ctx.mark_dirty(features.clamp_(0.0, 6.0))
+        ctx.save_for_backward(features)
+        return features
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (output,) = ctx.saved_tensors
+        of_features: Tensor = torch.ops.aten.hardtanh_backward(gradient, output, 0.0, 6.0)
+        return of_features
+
+
 def build_activation(kind: ActivationKind) -> nn.Module:
     """The activation module of a stage (Table I)."""
     match kind:
         case "relu6":
-            return nn.ReLU6(inplace=True)  # its gradient follows from its output
+            return InplaceReLU6(inplace=True)
         case "leaky_relu":
             return nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
         case "swish":
@@ -92,7 +134,7 @@ class SqueezeExcite(nn.Module):
         self, features: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch channels height width"]:
         """The features, each channel scaled by its gate in (0, 1)."""
-        pooled = features.mean((2, 3), keepdim=True)  # (N, C, 1, 1)
+        pooled = pool_globally(features)[:, :, None, None]  # (N, C, 1, 1)
         return features * torch.sigmoid(self.expand(functional.relu(self.reduce(pooled))))
 
 

@@ -109,10 +109,10 @@ def _copy_columns(images: Tensor, first: int, width: int, rows: Pads) -> Tensor:
     start, end = max(0, first), min(whole, first + width)
     size = (batch, channels, bottom + rows[1], width)
     seen = torch.empty(size, dtype=images.dtype, memory_format=torch.channels_last)
+    seen[:, :, top:bottom, start - first : end - first].copy_(images[..., start:end])
     for outside in (seen[:, :, :top], seen[:, :, bottom:], seen[..., : start - first], seen[..., end - first :]):
         if outside.numel():
-            outside.zero_()  # nothing else is: filling the whole first costs as much as the copy
-    seen[:, :, top:bottom, start - first : end - first].copy_(images[..., start:end])
+            outside.zero_()  # nothing else is: to fill the whole before the copy costs as much as the copy
     return seen
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from nas.architecture import Architecture, Task, plan_blocks
-from nas.blocks import ConvNormAct, InvertedBlock
+from nas.blocks import ConvNormAct, InvertedBlock, pool_globally
 
 STEM_STRIDE = 2  # plan_blocks counts on it
 
@@ -36,7 +36,7 @@ class Network(nn.Module):
         features: Tensor = self.stem(images)
         for stage in self.stages:
             features = stage(features)
-        logits: Tensor = self.classifier(features.mean((2, 3)))  # (N, C, H, W) -> (N, C) -> (N, num_classes)
+        logits: Tensor = self.classifier(pool_globally(features))  # (N, C, H, W) -> (N, C) -> (N, num_classes)
         return logits
 
 

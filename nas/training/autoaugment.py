@@ -34,6 +34,7 @@ class AutoAugment:
         from torchvision.transforms.v2 import AutoAugment as PerImage
 
         self._torchvision: Any = PerImage(AutoAugmentPolicy(policy))
+        self._levels: dict[tuple[str, int, int], list[float] | None] = {}  # by operation, height and width
         # two operations each: ((name, probability, level), (name, probability, level))
         self.policies = [tuple(_Operation(*part) for part in pair) for pair in self._torchvision._policies]
 
@@ -61,10 +62,14 @@ class AutoAugment:
 
     def _magnitude(self, operation: _Operation, sign: float, height: int, width: int) -> float:
         magnitudes, signed = self._torchvision._AUGMENTATION_SPACE[operation.name]
-        levels = magnitudes(NUM_LEVELS, height, width)
-        if levels is None or operation.level is None:
+        key = operation.name, height, width
+        if key not in self._levels:
+            levels = magnitudes(NUM_LEVELS, height, width)
+            self._levels[key] = None if levels is None else levels.tolist()
+        found = self._levels[key]
+        if found is None or operation.level is None:
             return 0.0
-        return float(levels[operation.level]) * (sign if signed else 1.0)
+        return found[operation.level] * (sign if signed else 1.0)
 
     def _apply(self, images: Tensor, name: str, magnitude: float) -> Tensor:
         view = self._torchvision

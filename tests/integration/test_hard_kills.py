@@ -114,3 +114,30 @@ def test_any_number_of_workers_killed_or_not_brings_the_same_trials(tmp_path: Pa
     assert sum(trial["state"] == "trained" for trial in trials["alone"]) == 4
     assert trials["two"] == trials["alone"]
     assert trials["killed"] == trials["alone"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_killed_run_with_rungs_stops_the_same_candidates(tmp_path: Path) -> None:
+    seed = time.time_ns() % 1000
+    print(f"seed of the moments: {seed}")
+    rng = random.Random(seed)
+    rungs = (
+        *(*SETTINGS, "--set", "training.halving.rungs=[2, 4]", "--set", "training.halving.min_peers=2"),
+        *("--set", "training.halving.keep=0.3", "--set", "design.max_trials=8"),
+    )
+    run = ("run", "--llm", "random", "--name", "one", *rungs, "--approve", "ask")  # nobody answers: no delivery
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    result = kilosmith(*run, cwd=whole)
+    assert result.returncode == 130, result.stderr
+    hits = [kill_in("evaluate", rng.uniform(0, 3), ("resume", "one") if place else run, killed) for place in range(6)]
+    print(f"still in the mini-phase: {hits}")
+    assert sum(hits) >= 3
+    result = kilosmith("resume", "one", cwd=killed)
+    assert result.returncode == 130, result.stderr
+    assert outcome(killed)[0] == outcome(whole)[0]
+    states = [trial["state"] for trial in outcome(whole)[0]]
+    assert "stopped" in states, states
+    assert "trained" in states, states

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.architecture import Architecture, BlockPlan, Stage, Task, plan_blocks, same_output
-from nas.blocks import InvertedBlock, SameConv2d, SqueezeExcite, same_padding
+from nas.blocks import InplaceReLU6, InvertedBlock, SameConv2d, SqueezeExcite, same_padding
 from nas.network import build_network, count_parameters
 from nas.space import SearchSpace
 
@@ -165,3 +165,55 @@ def test_same_seed_draws_the_same_weights_and_leaves_the_global_generator() -> N
     for one, two in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(one, two)
     assert not torch.equal(first.stem.conv.weight, other.stem.conv.weight)
+
+
+def test_every_gradient_of_training_lies_in_memory_as_its_features_do() -> None:
+    # a gradient in another layout costs batch norm several times as much, and hands its layout on to all before it
+    stages = (make_stage(), make_stage(out_channels=32, stride=2, se_ratio=0.25, activation="swish", num_blocks=3))
+    network = build_network(Architecture(stages), TASK, seed=0).to(memory_format=torch.channels_last).train()
+    strayed: list[str] = []
+
+    def note(what: str, name: str, tensor: torch.Tensor) -> None:
+        if not tensor.is_contiguous(memory_format=torch.channels_last):
+            strayed.append(f"{what} of {name}")
+
+    def watch(name: str, features: torch.Tensor) -> None:
+        if min(features.shape[1:]) == 1:
+            return  # one layout is as good as another
+        note("features", name, features)
+        features.register_hook(lambda gradient: note("gradient", name, gradient))
+
+    for name, module in network.named_modules():
+        if isinstance(module, torch.nn.BatchNorm2d | SameConv2d):
+            module.register_forward_hook(lambda _module, _given, found, name=name: watch(name, found))
+    images = torch.randn(4, 3, 32, 32).contiguous(memory_format=torch.channels_last)
+    network(images).square().sum().backward()
+    assert strayed == []
+
+
+def test_relu6_in_place_is_torchs_and_copies_nothing() -> None:
+    edges = torch.tensor([-1.0, 0.0, 1e-7, 3.0, 6.0, 6.0001, 100.0])
+    slopes, expected = torch.randn(7), edges.clone().requires_grad_()
+    torch.nn.functional.relu6(expected).backward(slopes)
+    ours = edges.clone().requires_grad_()
+    features = ours + 0  # a leaf cannot be changed in place
+    output = InplaceReLU6(inplace=True)(features)
+    output.backward(slopes)
+    assert output.data_ptr() == features.data_ptr()
+    torch.testing.assert_close(output, edges.clamp(0, 6), rtol=0, atol=0)
+    torch.testing.assert_close(ours.grad, expected.grad, rtol=0, atol=0)
+
+
+def test_pointwise_convolution_is_the_same_as_a_product_of_matrices() -> None:
+    convolution = SameConv2d(24, 40, 1, bias=False).double()
+    images = torch.randn(3, 24, 5, 7, dtype=torch.double).contiguous(memory_format=torch.channels_last)
+    found = {}
+    for is_training in (True, False):
+        given_images = images.clone(memory_format=torch.preserve_format).requires_grad_()
+        output = convolution.train(is_training)(given_images)
+        assert output.is_contiguous(memory_format=torch.channels_last)
+        output.square().sum().backward()
+        assert convolution.weight.grad is not None
+        found[is_training] = output.detach(), given_images.grad, convolution.weight.grad.clone()
+        convolution.zero_grad()
+    torch.testing.assert_close(found[True], found[False])
