@@ -54,7 +54,8 @@ def save_comparison(runs: Mapping[str, RunStore], path: Path) -> dict[str, RunRe
 
 def _address(target: Path, page: Path) -> str:
     """Where `target` is as seen from `page`: relative, so that a folder with both may be moved."""
-    return quote(Path(os.path.relpath(target.resolve(), page.resolve().parent)).as_posix())
+    relative = Path(os.path.relpath(target.resolve(), page.resolve().parent))
+    return quote(os.fsencode(relative.as_posix()))  # bytes: a name need not be UTF-8
 
 
 def _write(path: Path, page: str) -> Path:

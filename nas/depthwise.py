@@ -108,7 +108,7 @@ def _copy_columns(images: Tensor, first: int, width: int, rows: Pads) -> Tensor:
     top, bottom = rows[0], rows[0] + height
     start, end = max(0, first), min(whole, first + width)
     size = (batch, channels, bottom + rows[1], width)
-    seen = torch.empty(size, dtype=images.dtype, memory_format=torch.channels_last)
+    seen = torch.empty(size, dtype=images.dtype, device=images.device, memory_format=torch.channels_last)
     seen[:, :, top:bottom, start - first : end - first].copy_(images[..., start:end])
     for outside in (seen[:, :, :top], seen[:, :, bottom:], seen[..., : start - first], seen[..., end - first :]):
         if outside.numel():

@@ -36,7 +36,8 @@ class Network(nn.Module):
         features: Tensor = self.stem(images)
         for stage in self.stages:
             features = stage(features)
-        logits: Tensor = self.classifier(pool_globally(features))  # (N, C, H, W) -> (N, C) -> (N, num_classes)
+        pooled = pool_globally(features, in_training=self.training)  # (N, C, H, W) -> (N, C)
+        logits: Tensor = self.classifier(pooled)
         return logits
 
 

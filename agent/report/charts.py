@@ -5,23 +5,18 @@ Vega draws them as SVG, where `var(--name)` of the page's style sheet is a colou
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from agent.report.axes import SERIES, Spec, limit_line, named_rows, quantity, series, with_room, wrap_name
 from agent.report.figures import Candidate, Ending, ProgressStep
 from agent.report.member import Member
 from agent.report.published import PublishedNetwork
 
-Spec = dict[str, Any]
-
-SERIES = tuple(f"var(--series-{number})" for number in range(1, 9))
 POINT_PADDING = 24  # pixels: large points at the border are not cut, names over them not struck by an axis
 KB_IN_KIB = 1000 / 1024
 SHAPES = {"on the front": "circle", "dominated": "triangle-up", "published": "square"}
-NAME_WIDTH = 26  # characters beside bars
-LABEL_ROOM = 1.14  # of the height under a label
 MAX_BARS = 40  # in a plot of memory
 MAX_LEVEL = 6  # names side by side under bars: more would overlap on a phone
 
@@ -33,12 +28,10 @@ def draw_pareto(candidates: Sequence[Candidate], published: Sequence[PublishedNe
     """
     rows = [_point(candidate) for candidate in candidates if candidate.accuracy_percent is not None]
     rows += [_published_point(network) for network in published]
-    name = {"type": "text", "color": "var(--ink)", "aria": False, "tooltip": None}
     names = {
-        "transform": [{"filter": "datum.kind != 'dominated'"}],
-        "mark": name,
-        "encoding": {"text": {"field": "id"}},
-    }
+        "name": "names",
+        "mark": {"type": "text", "aria": False, "tooltip": None},
+    }  # report.js says which and where
     is_shown = "datum.kind == 'published' || ((shown == 'all' || datum.kind == 'on the front') && %s)"
     return {
         "params": [{"name": "shown", "value": "all"}, {"name": "sram_max", "value": 1e9}],
@@ -60,6 +53,7 @@ def _draw_points(kinds: list[str]) -> Spec:
     hollow = {"symbolFillColor": "transparent", "symbolStrokeColor": "var(--ink)"}
     shapes = [SHAPES[kind] for kind in kinds]
     return {
+        "name": "points",
         "mark": {"type": "point", "filled": True, "opacity": 0.9, "stroke": "var(--ink)", "strokeWidth": 0.8},
         "encoding": {
             "size": {
@@ -145,7 +139,7 @@ def draw_sram(candidates: Sequence[Candidate], limit_kib: float) -> Spec:
         "mark": {"type": "bar", "width": {"band": 0.7}},
         "encoding": {
             "x": {"field": "id", "type": "nominal", "sort": order, "title": "candidate", "axis": axis},
-            "y": _with_room(quantity("kib", "peak SRAM (KiB)"), most),
+            "y": with_room(quantity("kib", "peak SRAM (KiB)"), most),
             "color": series("part", [part for part, _ in parts]),
             "order": {"field": "order"},
             "tooltip": [
@@ -159,27 +153,8 @@ def draw_sram(candidates: Sequence[Candidate], limit_kib: float) -> Spec:
     return {
         "height": 260,
         "data": {"values": rows},
-        "layer": [bars, *_limit_line(limit_kib, f"limit {limit_kib:g} KiB")],
+        "layer": [bars, *limit_line(limit_kib, f"limit {limit_kib:g} KiB")],
     }
-
-
-def _limit_line(value: float, label: str) -> list[Spec]:
-    data = {"values": [{"value": value, "label": label}]}
-    line = {"type": "rule", "color": "var(--limit)", "strokeDash": [6, 4], "strokeWidth": 2, "aria": False}
-    text = {"type": "text", "align": "right", "baseline": "bottom", "dx": -4, "dy": -4, "aria": False}
-    halo = {"color": "var(--paper)", "stroke": "var(--paper)", "strokeWidth": 5, "strokeJoin": "round"}
-    y = {"field": "value", "type": "quantitative"}
-    place = {"y": y, "x": {"value": "width"}, "text": {"field": "label"}}
-    return [
-        {"data": data, "mark": line, "encoding": {"y": y}},
-        {"data": data, "mark": text | halo, "encoding": place},  # no line of the grid strikes through the label
-        {"data": data, "mark": text | {"color": "var(--limit)"}, "encoding": place},
-    ]
-
-
-def _with_room(axis: Spec, most: float) -> Spec:
-    """The axis with room for a label above a line at `most`."""
-    return axis | {"scale": axis["scale"] | {"domain": [0, LABEL_ROOM * most]}}
 
 
 def draw_progress(steps: Sequence[ProgressStep], field: str, title: str) -> Spec:
@@ -250,7 +225,7 @@ def draw_memory(member: Member) -> Spec:
         "mark": {"type": "bar", "aria": False},
         "encoding": {
             "x": {"field": "index", "type": "ordinal", "title": "operator", "axis": {"labelSeparation": 6}},
-            "y": _with_room(quantity("live_kib", "alive in the arena (KiB)"), member.head_kib),
+            "y": with_room(quantity("live_kib", "alive in the arena (KiB)"), member.head_kib),
             "color": series("stage", stages, "stage"),
             "tooltip": [
                 {"field": "index", "title": "operator"},
@@ -262,7 +237,7 @@ def draw_memory(member: Member) -> Spec:
         },
     }
     operators = [asdict(operator) for operator in member.operators]
-    head = _limit_line(member.head_kib, f"head as planned {member.head_kib:.1f} KiB")
+    head = limit_line(member.head_kib, f"head as planned {member.head_kib:.1f} KiB")
     return {"height": 220, "data": {"values": operators}, "layer": [bars, *head]}
 
 
@@ -281,26 +256,3 @@ def draw_curve(member: Member, field: str, title: str) -> Spec:
             "tooltip": [{"field": "phase"}, {"field": "epoch"}, {"field": field, "title": title, "format": ".3f"}],
         },
     }
-
-
-def quantity(field: str, title: str, *, zero: bool = True, padding: int = 0) -> Spec:
-    """An axis of figures; `title` holds the unit; `padding`: pixels that stay free at both ends."""
-    scale = {"zero": zero, "nice": True} | ({"padding": padding} if padding else {})
-    return {"field": field, "type": "quantitative", "title": title, "scale": scale}
-
-
-def named_rows() -> Spec:
-    """An axis of names from `wrap_name`, in the order in which they come."""
-    axis = {"labelLimit": 170, "labelExpr": "split(datum.label, '\\n')"}
-    return {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": axis}
-
-
-def wrap_name(name: str) -> str:
-    """The name in lines of at most NAME_WIDTH characters: what is longer would be cut."""
-    return "\n".join(textwrap.wrap(name, NAME_WIDTH))
-
-
-def series(field: str, names: Sequence[str], title: str | None = None) -> Spec:
-    """Colours for names, in their order."""
-    colours = [SERIES[index % len(SERIES)] for index in range(len(names))]
-    return {"field": field, "type": "nominal", "title": title, "scale": {"domain": list(names), "range": colours}}

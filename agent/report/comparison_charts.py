@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from agent.report.charts import POINT_PADDING, SERIES, Spec, named_rows, quantity, series, wrap_name
+from agent.report.axes import SERIES, Spec, named_rows, quantity, series, wrap_name
+from agent.report.charts import POINT_PADDING
 from agent.report.figures import Candidate, ProgressStep
 from agent.report.groups import Group, GroupStep
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from nas.blocks import ConvNormAct, InvertedBlock, SqueezeExcite
+from nas.blocks import ConvNormAct, InvertedBlock, SqueezeExcite, pool_globally
 from nas.network import Network
 
 LARGEST_GATE = 255 / 256  # of LOGISTIC, whose int8 output TFLite fixes at scale 1/256 and zero point -128
@@ -142,7 +142,7 @@ class Int8SqueezeExcite(_Int8):
         self, features: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch channels height width"]:
         """The gated features in int8."""
-        gate = self.pooled(features.mean((2, 3), keepdim=True))  # (N, C, 1, 1)
+        gate = self.pooled(pool_globally(features, in_training=self.training)[:, :, None, None])
         gate = self.reduced(functional.relu(self._convolve(self.se.reduce, gate)))
         gate = self.expanded(self._convolve(self.se.expand, gate))
         output: Tensor = self.output(features * self._gate(gate))
@@ -204,7 +204,7 @@ class Int8Network(_Int8):
             features: Tensor = self.stem(self.image(images))
             for block in self.blocks:
                 features = block(features)
-            pooled = self.pooled(features.mean((2, 3)))  # (N, C, H, W) -> (N, C)
+            pooled = self.pooled(pool_globally(features, in_training=self.training))
             weights = self._weights(self.classifier.weight)
             logits: Tensor = self.logits(functional_call(self.classifier, {"weight": weights}, (pooled,)))
         return logits

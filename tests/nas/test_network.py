@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -172,8 +173,10 @@ def test_every_gradient_of_training_lies_in_memory_as_its_features_do() -> None:
     stages = (make_stage(), make_stage(out_channels=32, stride=2, se_ratio=0.25, activation="swish", num_blocks=3))
     network = build_network(Architecture(stages), TASK, seed=0).to(memory_format=torch.channels_last).train()
     strayed: list[str] = []
+    seen: Counter[str] = Counter()
 
     def note(what: str, name: str, tensor: torch.Tensor) -> None:
+        seen[what] += 1
         if not tensor.is_contiguous(memory_format=torch.channels_last):
             strayed.append(f"{what} of {name}")
 
@@ -188,6 +191,7 @@ def test_every_gradient_of_training_lies_in_memory_as_its_features_do() -> None:
             module.register_forward_hook(lambda _module, _given, found, name=name: watch(name, found))
     images = torch.randn(4, 3, 32, 32).contiguous(memory_format=torch.channels_last)
     network(images).square().sum().backward()
+    assert seen["gradient"] == seen["features"] > 20
     assert strayed == []
 
 
@@ -198,8 +202,10 @@ def test_relu6_in_place_is_torchs_and_copies_nothing() -> None:
     ours = edges.clone().requires_grad_()
     features = ours + 0  # a leaf cannot be changed in place
     output = InplaceReLU6(inplace=True)(features)
+    assert output.grad_fn is not None
+    (saved,) = output.grad_fn.saved_tensors  # type: ignore[attr-defined]
+    assert saved.data_ptr() == output.data_ptr() == features.data_ptr()
     output.backward(slopes)
-    assert output.data_ptr() == features.data_ptr()
     torch.testing.assert_close(output, edges.clamp(0, 6), rtol=0, atol=0)
     torch.testing.assert_close(ours.grad, expected.grad, rtol=0, atol=0)
 
@@ -211,6 +217,7 @@ def test_pointwise_convolution_is_the_same_as_a_product_of_matrices() -> None:
     for is_training in (True, False):
         given_images = images.clone(memory_format=torch.preserve_format).requires_grad_()
         output = convolution.train(is_training)(given_images)
+        assert convolution._is_product(given_images) == is_training
         assert output.is_contiguous(memory_format=torch.channels_last)
         output.square().sum().backward()
         assert convolution.weight.grad is not None

@@ -18,13 +18,13 @@
 
   // names stand where they touch neither points nor each other; one without room is left out
   function placeNames(vega) {
-    const names = vega.marks.find((mark) => mark.name === "layer_1_marks" && mark.type === "text");
-    if (!names) return vega;
+    const names = vega.marks.find((mark) => mark.name === "names_marks");
+    if (!names) return vega; // several runs' points have none
     const text = { signal: "datum.datum.kind === 'dominated' ? '' : datum.datum.id" };
     const places = ["top", "bottom", "right", "left", "top-right", "bottom-right", "top-left", "bottom-left"];
-    names.from = { data: "layer_0_marks" };
+    names.from = { data: "points_marks" };
     names.encode = { update: { text, fill: { value: "var(--ink)" }, fontSize: { value: 12 } } };
-    names.transform = [{ type: "label", size: { signal: "[max(width, 20), max(height, 20)]" }, anchor: places, offset: [4], avoidMarks: ["layer_0_marks"] }];
+    names.transform = [{ type: "label", size: { signal: "[max(width, 20), max(height, 20)]" }, anchor: places, offset: [4], avoidMarks: ["points_marks"] }];
     return vega;
   }
 
@@ -42,7 +42,7 @@
   }
 
   const isShown = (place) => !place.closest("details:not([open])");
-  const drawShown = (root) => Promise.all([...root.querySelectorAll(".chart")].filter(isShown).map(draw));
+  const drawShown = (root) => Promise.allSettled([...root.querySelectorAll(".chart")].filter(isShown).map(draw));
 
   // one stop of the Tab key for the whole plot; arrows go from point to point, Enter opens the network
   const pointsOf = (place) =>
@@ -84,7 +84,10 @@
         event.preventDefault();
       }
     });
-    view.addEventListener("click", (_event, item) => item && item.datum && item.datum.label && openNetwork(item.datum.label));
+    view.addEventListener("click", (_event, item) => {
+      const row = item && item.datum && (item.datum.datum || item.datum); // a name's is its point
+      if (row && row.label) openNetwork(row.label);
+    });
   }
 
   async function filter() {
@@ -126,11 +129,14 @@
     window.print();
   });
   // a link to a section that is closed opens it
-  const openTarget = () => {
-    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (target && target.matches("details")) target.open = true;
-  };
-  window.addEventListener("hashchange", openTarget);
-  openTarget();
+  function openTarget(hash) {
+    const target = [...document.querySelectorAll("details[id]")].find((one) => `#${one.id}` === hash);
+    if (target) target.open = true;
+  }
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href^='#']");
+    if (link) openTarget(link.getAttribute("href"));
+  });
+  openTarget(location.hash);
   drawShown(document).then(() => { document.documentElement.dataset.drawn = "true"; });
 })();

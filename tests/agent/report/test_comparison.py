@@ -13,9 +13,7 @@ from example_run import FIRST, SMALL, finish_run, says, whole
 from page_reader import PageReader
 
 from agent.inquiry import read_records
-from agent.report.figures import (
-    ProgressStep,
-)
+from agent.report.figures import ProgressStep
 from agent.report.groups import find_mean, group_runs, half_width, trace_groups
 from agent.reporting import find_runs, save_comparison, save_report
 from nas.errors import SettingError

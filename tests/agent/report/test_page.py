@@ -13,6 +13,7 @@ from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from agent.reporting import find_runs, save_comparison, save_report
@@ -68,8 +69,7 @@ def test_page_is_drawn_without_errors_and_without_serious_accessibility_faults(
 
 def test_hovering_over_a_point_tells_its_figures(browser: webdriver.Chrome, pages: dict[str, Path]) -> None:
     load(browser, pages["example"])
-    point = browser.find_element(By.CSS_SELECTOR, "[data-chart=pareto] path[aria-label^='c011,']")
-    ActionChains(browser).move_to_element(point).perform()
+    ActionChains(browser).move_to_element(point_of(browser, "c011")).perform()
     tooltip = browser.find_element(By.ID, "vg-tooltip-element")
     WebDriverWait(browser, 5).until(lambda _: tooltip.is_displayed())
     assert "c011" in tooltip.text
@@ -169,13 +169,45 @@ def test_comparison_leads_to_the_runs_and_to_their_reports(
     WebDriverWait(browser, 10).until(lambda it: it.find_element(By.TAG_NAME, "h1").text == f"Run {HOSTILE}")
 
 
+def test_click_on_a_point_or_on_its_name_opens_the_network(browser: webdriver.Chrome, pages: dict[str, Path]) -> None:
+    load(browser, pages["example"])
+    find = "return [...document.querySelectorAll('.names_marks text')].find((one) => one.textContent === 'c004')"
+    for clicked in (browser.execute_script(find), point_of(browser, "c008")):
+        for details in browser.find_elements(By.CSS_SELECTOR, "details.member"):
+            browser.execute_script("arguments[0].open = false", details)
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", clicked)
+        ActionChains(browser).move_to_element(clicked).click().perform()
+        opened = WebDriverWait(browser, 5).until(lambda it: it.find_elements(By.CSS_SELECTOR, "details.member[open]"))
+        assert [one.get_attribute("id") for one in opened] == ["c004" if clicked.tag_name == "text" else "c008"]
+
+
+def point_of(browser: webdriver.Chrome, candidate: str) -> WebElement:
+    return browser.find_element(By.CSS_SELECTOR, f"[data-chart=pareto] path[aria-label^='{candidate},']")
+
+
+def test_a_link_opens_its_section_each_time_and_a_strange_address_hurts_nothing(
+    browser: webdriver.Chrome, pages: dict[str, Path]
+) -> None:
+    load(browser, pages["comparison"])
+    for _ in range(2):
+        browser.find_element(By.CSS_SELECTOR, "a[href='#run-2']").click()
+        opened = browser.find_element(By.CSS_SELECTOR, "#run-2")
+        WebDriverWait(browser, 5).until(lambda _, opened=opened: opened.get_attribute("open"))
+        browser.execute_script("arguments[0].open = false", opened)
+    browser.get("about:blank")
+    browser.get_log("browser")
+    browser.get(pages["comparison"].as_uri() + "#%")
+    WebDriverWait(browser, 30).until(lambda it: it.execute_script("return document.documentElement.dataset.drawn"))
+    assert browser.get_log("browser") == []
+
+
 def test_names_beside_points_touch_neither_each_other_nor_a_point(
     browser: webdriver.Chrome, pages: dict[str, Path]
 ) -> None:
     read = """
       const box = (one) => { const r = one.getBoundingClientRect(); return [r.left, r.right, r.top, r.bottom]; };
       const plot = document.querySelector("[data-chart=pareto]");
-      const names = [...plot.querySelectorAll(".layer_1_marks text")].filter(
+      const names = [...plot.querySelectorAll(".names_marks text")].filter(
         (one) => one.textContent.trim() && one.getAttribute("opacity") !== "0");
       const points = [...plot.querySelectorAll("path[role=graphics-symbol]")];
       return [names.map((one) => [one.textContent, box(one)]), points.map(box)];

@@ -43,3 +43,9 @@ def test_the_file_is_valid_and_whole_and_tells_nothing_of_this_machine(onnx_mode
     assert [(value.name) for value in (*parsed.graph.input, *parsed.graph.output)] == ["images", "logits"]
     assert b".py" not in onnx_model
     assert str(Path(__file__).parents[3]).encode() not in onnx_model
+
+
+def test_the_graph_is_plain_convolutions_and_means(onnx_model: bytes) -> None:
+    kinds = {node.op_type for node in onnx.load_from_string(onnx_model).graph.node}
+    assert kinds >= {"Conv", "ReduceMean"}
+    assert not kinds & {"Transpose", "MatMul"}  # what training is fast with is no part of what is delivered
