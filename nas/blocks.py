@@ -71,6 +71,9 @@ def pool_globally(
 class InplaceReLU6(nn.ReLU6):
     """ReLU6 that keeps its output alone: torch's, in place, copies its input for a gradient that the output gives."""
 
+    def __init__(self) -> None:
+        super().__init__(inplace=True)
+
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
         """The input itself, clamped to [0, 6]."""
         if not (self.training and torch.is_grad_enabled()):
@@ -97,7 +100,7 @@ def build_activation(kind: ActivationKind) -> nn.Module:
     """The activation module of a stage (Table I)."""
     match kind:
         case "relu6":
-            return InplaceReLU6(inplace=True)
+            return InplaceReLU6()
         case "leaky_relu":
             return nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
         case "swish":

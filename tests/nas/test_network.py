@@ -201,7 +201,7 @@ def test_relu6_in_place_is_torchs_and_copies_nothing() -> None:
     torch.nn.functional.relu6(expected).backward(slopes)
     ours = edges.clone().requires_grad_()
     features = ours + 0  # a leaf cannot be changed in place
-    output = InplaceReLU6(inplace=True)(features)
+    output = InplaceReLU6()(features)
     assert output.grad_fn is not None
     (saved,) = output.grad_fn.saved_tensors  # type: ignore[attr-defined]
     assert saved.data_ptr() == output.data_ptr() == features.data_ptr()

@@ -42,7 +42,12 @@
   }
 
   const isShown = (place) => !place.closest("details:not([open])");
-  const drawShown = (root) => Promise.allSettled([...root.querySelectorAll(".chart")].filter(isShown).map(draw));
+  // a plot that fails is told in the console, and keeps no other from being drawn
+  async function drawShown(root) {
+    const places = [...root.querySelectorAll(".chart")].filter(isShown);
+    const drawn = await Promise.allSettled(places.map(draw));
+    for (const one of drawn) if (one.status === "rejected") console.error(one.reason);
+  }
 
   // one stop of the Tab key for the whole plot; arrows go from point to point, Enter opens the network
   const pointsOf = (place) =>

@@ -225,6 +225,20 @@ def test_names_beside_points_touch_neither_each_other_nor_a_point(
                 ), (names, symbols)
 
 
+def test_a_plot_that_fails_is_told_and_keeps_no_other_from_being_drawn(
+    browser: webdriver.Chrome, pages: dict[str, Path], tmp_path: Path
+) -> None:
+    whole_page = pages["example"].read_text(encoding="utf-8")
+    broken = tmp_path / "broken.html"
+    broken.write_text(whole_page.replace("((shown ==", "((shown == =="), encoding="utf-8")  # the plot's filter
+    browser.get_log("browser")
+    load(browser, broken)
+    (told,) = browser.get_log("browser")
+    assert "Unexpected token" in told["message"]
+    assert browser.find_elements(By.CSS_SELECTOR, "[data-chart=pareto] svg") == []
+    assert browser.find_elements(By.CSS_SELECTOR, "[data-chart=sram] svg")
+
+
 @pytest.mark.slow
 def test_page_of_200_trials_is_drawn_and_filtered(browser: webdriver.Chrome, tmp_path: Path) -> None:
     finish_run(
