@@ -20,21 +20,32 @@ def check_training(config: RunConfig, num_classes: int, tell: Callable[[str], No
     from nas.training.devices import choose_device  # late: torch
     from nas.training.teacher_folder import find_teacher
 
-    device = choose_device(config.training.device)
-    if config.workers > 1 and device != "cpu":
-        rule = "workers above 1 train on the CPU"
-        raise SettingError(f"{rule}; the device is {device}; set workers=1 or training.device=cpu")
+    gpus = _list_gpus() if choose_device(config.training.device) == "cuda" else ()
+    if gpus and config.workers > len(gpus):
+        rule = f"workers must be at most one for each GPU that PyTorch sees ({len(gpus)})"
+        raise SettingError(f"{rule}; got {config.workers}; set workers={len(gpus)} or training.device=cpu")
     if config.training.teacher.source != "train":
         tell(f"looking for {config.training.teacher.source}")
         find_teacher(config.training.teacher.source, num_classes)
 
 
 def open_executor(config: RunConfig, run_folder: Path, load: Callable[[], Dataset]) -> Executor | None:
-    """Worker processes, if the run is to have any; each has as many threads as the run itself."""
+    """Worker processes, if the run is to have any: each with the threads of the run itself, and a GPU where they train."""
     if config.workers == 1:
         return None
-    from nas.workers import WorkerJob, WorkerPool  # late: torch
+    from nas.training.devices import choose_device  # late: torch
+    from nas.workers import WorkerJob, WorkerPool
 
     threads = config.threads or max(1, (os.cpu_count() or 1) // config.workers)
-    job = WorkerJob(run_folder, config.resolve_task(), config.training, config.seed, threads, load)
+    gpus = _list_gpus() if choose_device(config.training.device) == "cuda" else ()
+    job = WorkerJob(run_folder, config.resolve_task(), config.training, config.seed, threads, load, gpus)
     return WorkerPool(job, config.workers)
+
+
+def _list_gpus() -> tuple[str, ...]:
+    """The GPUs that PyTorch sees, as CUDA_VISIBLE_DEVICES calls them."""
+    import torch
+
+    count = torch.cuda.device_count()
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return tuple(named.split(","))[:count] if named else tuple(map(str, range(count)))

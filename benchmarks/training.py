@@ -117,7 +117,7 @@ def build_plain_network(architecture: Architecture, task: Task) -> nn.Module:
                     child.stride,
                     padding=kernel // 2,
                     groups=child.groups,
-                    bias=False,
+                    bias=child.bias is not None,
                 )
                 plain.load_state_dict(child.state_dict())
                 setattr(module, name, plain)

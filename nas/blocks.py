@@ -138,8 +138,8 @@ class SqueezeExcite(nn.Module):
 
     def __init__(self, channels: int, reduced_channels: int) -> None:
         super().__init__()
-        self.reduce = nn.Conv2d(channels, reduced_channels, 1)
-        self.expand = nn.Conv2d(reduced_channels, channels, 1)
+        self.reduce = SameConv2d(channels, reduced_channels, 1)
+        self.expand = SameConv2d(reduced_channels, channels, 1)
 
     def forward(
         self, features: Float[Tensor, "batch channels height width"]

@@ -15,6 +15,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from typing import Protocol
 
@@ -32,7 +33,10 @@ WATCH_SECONDS = 0.2  # how long a worker may outlive its run
 
 @dataclass(frozen=True, slots=True)
 class WorkerJob:
-    """What a worker needs to train any candidate of a run; `load` brings the data set anew in each of them."""
+    """What a worker needs to train any candidate of a run; `load` brings the data set anew in each of them.
+
+    With `gpus`, as CUDA_VISIBLE_DEVICES calls them, each worker has one of them to itself.
+    """
 
     run_folder: Path
     task: Task
@@ -40,6 +44,7 @@ class WorkerJob:
     seed: int
     threads: int
     load: Callable[[], Dataset]
+    gpus: tuple[str, ...] = ()
 
 
 class Executor(Protocol):
@@ -50,9 +55,11 @@ class Executor(Protocol):
 
 
 class WorkerPool:
-    """`num_workers` processes."""
+    """`num_workers` processes, at most one for each of the job's GPUs if it has any."""
 
     def __init__(self, job: WorkerJob, num_workers: int) -> None:
+        if job.gpus and num_workers > len(job.gpus):
+            raise ValueError(f"workers must be at most one a GPU ({len(job.gpus)}); got {num_workers}")
         self._job = job
         self._num_workers = num_workers
 
@@ -68,11 +75,15 @@ class WorkerPool:
     def _train_together(self, candidates: list[Candidate], num_workers: int) -> list[Candidate]:
         """The candidates that were not done when a process died."""
         # a fresh interpreter each: a forked one would inherit torch's locks, held by threads that it does not have
+        context = get_context("spawn")
+        free_gpus: SimpleQueue[str] = context.SimpleQueue()
+        for gpu in self._job.gpus:
+            free_gpus.put(gpu)
         pool = ProcessPoolExecutor(
             min(num_workers, len(candidates)),
-            mp_context=get_context("spawn"),
+            mp_context=context,
             initializer=_begin,
-            initargs=(self._job, os.getpid()),
+            initargs=(self._job, os.getpid(), free_gpus),
         )
         left = list(candidates)
         try:
@@ -93,10 +104,12 @@ class WorkerPool:
 _phases: list[Phases] = []  # of this worker: built once, since loading the data takes long
 
 
-def _begin(job: WorkerJob, parent: int) -> None:
+def _begin(job: WorkerJob, parent: int, free_gpus: SimpleQueue[str]) -> None:
     """Prepare a worker process: it ends with its run, whatever ends that."""
     import torch
 
+    if job.gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = free_gpus.get()  # torch looks when CUDA is first used, not when imported
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to answer
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     torch.set_num_threads(job.threads)

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -143,7 +144,19 @@ def test_excitation_scales_each_channel_once_by_its_gate() -> None:
     pooled = features.mean((2, 3))
     hidden = torch.relu(pooled @ module.reduce.weight[:, :, 0, 0].T + module.reduce.bias)
     gates = torch.sigmoid(hidden @ module.expand.weight[:, :, 0, 0].T + module.expand.bias)
-    torch.testing.assert_close(module(features), features * gates[:, :, None, None])
+    for is_training in (True, False):
+        torch.testing.assert_close(module.train(is_training)(features), features * gates[:, :, None, None])
+
+
+def test_excitation_trains_with_products_of_matrices(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = SqueezeExcite(6, 2)
+    monkeypatch.setattr(torch.nn.functional, "conv2d", None)
+    module(torch.randn(3, 6, 4, 5)).sum().backward()
+    assert module.reduce.weight.grad is not None
+    with pytest.raises(TypeError):
+        module.eval()(torch.randn(3, 6, 4, 5))
 
 
 def test_parameters_are_counted_as_by_hand() -> None:

@@ -38,6 +38,11 @@ def die_once(marker: Path) -> Dataset:
     return load_digits()
 
 
+def note_gpu(folder: Path) -> Dataset:
+    (folder / f"gpu{os.environ['CUDA_VISIBLE_DEVICES']}").touch(exist_ok=False)
+    return load_digits()
+
+
 def candidates() -> list[Candidate]:
     base = Architecture(tuple(Stage(**({"expansion": None} | stage)) for stage in make_stages({})))
     first, *others = base.stages
@@ -110,3 +115,13 @@ def test_finished_candidates_are_not_given_to_workers(tmp_path: Path, tiny_train
         workshop.mini(*candidate)
     workshop.train_ahead(candidates())  # one is left, and one alone needs no worker
     assert not workshop.mini(*candidates()[2]).failure
+
+
+def test_each_worker_has_a_gpu_to_itself(tmp_path: Path, tiny_training: TrainingSettings) -> None:
+    store = RunStore.create(tmp_path, "one", {})
+    store.close()
+    job = WorkerJob(store.folder, TASK, tiny_training, 0, 1, partial(note_gpu, tmp_path), gpus=("3", "7"))
+    assert WorkerPool(job, 2).train(candidates()[:2]) == {}
+    assert sorted(path.name for path in tmp_path.glob("gpu*")) == ["gpu3", "gpu7"]
+    with pytest.raises(ValueError, match="at most one a GPU"):
+        WorkerPool(job, 3)
