@@ -30,7 +30,7 @@ def check_training(config: RunConfig, num_classes: int, tell: Callable[[str], No
 
 
 def open_executor(config: RunConfig, run_folder: Path, load: Callable[[], Dataset]) -> Executor | None:
-    """Worker processes, if the run is to have any: each with the threads of the run itself, and a GPU where they train."""
+    """Worker processes, if the run is to have any: each with the threads of the run itself, and a GPU of its own."""
     if config.workers == 1:
         return None
     from nas.training.devices import choose_device  # late: torch
