@@ -2,8 +2,8 @@
 
     python -m benchmarks.learning --data cifar100:DIR [--epochs 12] [--threads 1]
 
-The network is the smaller one of `benchmarks.training`, at 32x32; 45,000 images train it, 5,000 validate it after each
-epoch, and the 10,000 test images are read once, at the end. Prints the curve and writes
+The network has 2.7 M MACs at 32x32, in the range of the preset cifar-cpu; 45,000 images train it, 5,000 validate it
+after each epoch, and the 10,000 test images are read once, at the end. Prints the curve and writes
 benchmarks/results/learning.json. With `--folder DIR` it leaves checkpoints there and goes on after the last one.
 """
 
@@ -11,20 +11,29 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 
 from benchmarks.costs import describe_machine, write
-from benchmarks.training import SMALL
-from nas.architecture import Task
+from nas.architecture import Architecture, Stage, Task
 from nas.cost import price
 from nas.datasets import load_dataset
 from nas.network import build_network
 from nas.training import EpochResult, Recipe
 from nas.training.loop import train
 from nas.training.prediction import evaluate_accuracy
+
+STAGE = Stage("MBConv", 32, 3, 2, 3, 0, True, "relu6", 1)
+NETWORK = Architecture(
+    (
+        replace(STAGE, block="DWSepConv", out_channels=16, expansion=None, stride=1),
+        STAGE,
+        replace(STAGE, out_channels=64, num_blocks=2),
+        replace(STAGE, out_channels=96, stride=1, num_blocks=2),
+    )
+)
 
 
 def tell(epoch: EpochResult) -> None:
@@ -48,9 +57,9 @@ def main() -> None:
     recipe = Recipe(
         epochs=arguments.epochs, learning_rate=0.2, schedule="warmup-cosine", warmup_epochs=1, augmentation="shift"
     )
-    network = build_network(SMALL, task, seed=0)
+    network = build_network(NETWORK, task, seed=0)
     result = train(network, data, task, recipe, phase="full", seed=0, folder=arguments.folder, on_epoch=tell)
-    costs = price(SMALL, task)
+    costs = price(NETWORK, task)
     write(
         "learning.json",
         {

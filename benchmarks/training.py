@@ -1,23 +1,27 @@
 """Measures how fast networks train, side by side with the loop most people would write.
 
-    python -m benchmarks.training [--cores 2] [--rounds 3]
+    python -m benchmarks.training [--cores 2] [--networks 5] [--rounds 1]
 
-The plain loop: a DataLoader over PIL images, each resized to the input size and put through torchvision's AutoAugment,
-then SGD in torch's default memory layout over torch's own layers. Ours: the `train` of every mini-phase. Same network,
-recipe, batch and images (random 32x32 pixels, CIFAR's size). Either may use the cores as suits it best: the plain loop
-with one thread or more, without worker processes and with them, ours with one thread or more. Each turn is a process of
-its own, which trains an epoch to warm up and one that counts; each figure is the median over the rounds, and the best
-ways are compared. Then an epoch of distillation on one thread, with cached logits and with a ViT-B/16 (random weights,
-224 px) that sees every batch. Prints and writes benchmarks/results/training.json.
+The networks are drawn at random from the legal part of two presets: `paper` (160 px; of these the ones of 70 to 90 M
+MACs, as the paper's published networks) and `cifar-cpu` (32 px). The plain loop: a DataLoader over PIL images, each
+resized to the input size and put through torchvision's AutoAugment, then SGD in torch's default memory layout over
+torch's own layers. Ours: the `train` of every mini-phase. Same network, recipe, batch and images (random 32x32 pixels,
+CIFAR's size). Either may use the cores as suits it best: the plain loop with one thread or more, without worker
+processes and with them, ours with one thread or more. Each turn is a process of its own, which trains an epoch to warm
+up and one that counts; each figure is the median over the rounds, and the best ways are compared. Then distillation on
+all cores, with cached logits and with a ViT-B/16 (random weights, 224 px) that sees every batch of the same loop.
+Prints and writes benchmarks/results/training.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
@@ -29,43 +33,51 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
+from agent.config import resolve_config
 from benchmarks.costs import describe_machine, write
-from nas.architecture import Architecture, Stage, Task
+from nas.architecture import Architecture, Task
 from nas.blocks import SameConv2d
-from nas.cost import price
+from nas.cost import price, sample_feasible
 from nas.datasets.images import Dataset as Images
 from nas.datasets.images import Source, Split, assemble_dataset
 from nas.network import build_network
 from nas.training import DistillRecipe, Recipe
-from nas.training.distillation import distillation_loss
 from nas.training.loop import train
 from nas.training.torchvision_import import import_torchvision
 
-STAGE = Stage("MBConv", 16, 3, 2, 3, 0, True, "relu6", 1)
-LARGE = Architecture(  # 90 M MACs at 160 px
-    (
-        STAGE,
-        replace(STAGE, out_channels=24, stride=1, num_blocks=2),
-        replace(STAGE, out_channels=48, num_blocks=3),
-        replace(STAGE, out_channels=96, kernel_size=5, expansion=4, num_blocks=3),
-        replace(STAGE, out_channels=160, stride=1, expansion=4, num_blocks=2),
-    )
-)
-SMALL = Architecture(  # 2.7 M MACs at 32 px, in the range of the preset cifar-cpu
-    (
-        replace(STAGE, block="DWSepConv", expansion=None, stride=1),
-        replace(STAGE, out_channels=32),
-        replace(STAGE, out_channels=64, num_blocks=2),
-        replace(STAGE, out_channels=96, stride=1, num_blocks=2),
-    )
-)
-BATCH, CLASSES, TEACHER_PIXELS, TEACHER_BATCH = 128, 100, 224, 32
+BATCH, CLASSES, TEACHER_PIXELS, TEACHER_BATCH, WARM_UP = 128, 100, 224, 64, 4
 RECIPE = Recipe(epochs=1, learning_rate=0.01, schedule="cosine", batch_size=BATCH, augmentation="autoaugment")
-SETTINGS = {  # name: network, input pixels, images an epoch
-    "160 px, 90 M MACs": (LARGE, 160, 2 * BATCH),
-    "32 px, 3.6 M MACs": (LARGE, 32, 8 * BATCH),
-    "32 px, 2.7 M MACs": (SMALL, 32, 8 * BATCH),
+DISTILL = DistillRecipe(epochs=1, learning_rate=0.01, schedule="cosine", batch_size=BATCH)
+
+
+Prepare = Callable[[Images], Callable[[], float]]  # makes the function that runs an epoch and returns images a second
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A preset, which of its legal networks are taken, and how many images an epoch has."""
+
+    preset: str
+    macs: tuple[int, int]
+    images: int
+
+
+SETTINGS = {
+    "160 px": Setting("paper", (70_000_000, 90_000_000), 2 * BATCH),
+    "32 px": Setting("cifar-cpu", (1_000_000, 5_000_000), 8 * BATCH),
 }
+
+
+def draw_networks(setting: Setting, num: int) -> tuple[Task, list[Architecture]]:
+    """The preset's task, and the first of its random legal architectures within the setting's MACs."""
+    config = resolve_config(setting.preset)
+    task, rng = config.resolve_task(), random.Random(0)
+    drawn: list[Architecture] = []
+    while len(drawn) < num:
+        one = sample_feasible(config.resolve_space(), task, config.resolve_budget(), rng)
+        if setting.macs[0] <= price(one, task).macs <= setting.macs[1]:
+            drawn.append(one)
+    return task, drawn
 
 
 def draw_images(num: int) -> Images:
@@ -171,89 +183,113 @@ def train_ours(architecture: Architecture, task: Task, data: Images, recipe: Rec
     return len(data.train) / result.curve[-1].seconds
 
 
-def measure(architecture: Architecture, pixels: int, num: int, *, threads: int, workers: int | None) -> float:
-    """Images a second of an epoch in a process of its own, after one to warm up. No `workers`: our loop."""
+def distill_live(architecture: Architecture, task: Task, data: Images) -> float:
+    """Images a second of a step of our distillation whose logits a ViT-B/16 computes."""
+    import_torchvision()
+    from timm import create_model
+
+    teacher = create_model("vit_base_patch16_224", pretrained=False, num_classes=CLASSES).eval()
+    pictures = torch.from_numpy(data.train.images[:TEACHER_BATCH]).permute(0, 3, 1, 2).float() / 255
+    seen = functional.interpolate(pictures, (TEACHER_PIXELS, TEACHER_PIXELS), mode="bilinear")
+    few = data.train.take(np.arange(TEACHER_BATCH))
+    with torch.inference_mode():
+        teacher(seen[:WARM_UP])
+        start = time.perf_counter()
+        logits = teacher(seen)
+        seconds = time.perf_counter() - start
+    # the student's share is that of a batch in `train`, for which the teacher waits
+    recipe = DISTILL.model_copy(update={"batch_size": TEACHER_BATCH})
+    speed = train_ours(architecture, task, replace(data, train=few), recipe, logits.clone())
+    return 1 / (seconds / TEACHER_BATCH + 1 / speed)
+
+
+def distill_cached(architecture: Architecture, task: Task, data: Images) -> float:
+    """Images a second of an epoch of our distillation with logits at hand."""
+    return train_ours(architecture, task, data, DISTILL, torch.zeros(len(data.train), CLASSES))
+
+
+def measure(prepare: Prepare, num: int, threads: int) -> float:
+    """Images a second of an epoch in a process of its own, after one to warm up."""
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_measure, args=(sender, architecture, pixels, num, threads, workers))
+    process = context.Process(target=_measure, args=(sender, prepare, num, threads))
     process.start()
+    sender.close()  # else a process that fails would be waited for
     speed: float = receiver.recv()
     process.join()
     return speed
 
 
-def _measure(
-    sender: Connection, architecture: Architecture, pixels: int, num: int, threads: int, workers: int | None
-) -> None:
+def _measure(sender: Connection, prepare: Prepare, num: int, threads: int) -> None:
     torch.set_num_threads(threads)
-    data, task = draw_images(num), Task(pixels, pixels, 3, CLASSES)
-    run = (
-        (lambda: train_ours(architecture, task, data, RECIPE, None))
-        if workers is None
-        else train_plainly(architecture, task, data, workers)
-    )
+    run = prepare(draw_images(num))
     run()
     sender.send(run())
 
 
-def compare(architecture: Architecture, pixels: int, num: int, cores: int, rounds: int) -> dict[str, Any]:
-    """Images a second of every way to use the cores, taking turns, and the ratio of the best ways."""
-    plain = {(threads, workers) for threads in {1, cores} for workers in (0, cores)}
-    ways: dict[str, tuple[int, int | None]] = {
-        f"plain, {threads} threads, {workers} workers": (threads, workers) for threads, workers in sorted(plain)
-    }
-    ways |= {f"ours, {threads} threads": (threads, None) for threads in sorted({1, cores})}
+def prepare_ours(
+    run: Callable[[Architecture, Task, Images], float], architecture: Architecture, task: Task, data: Images
+) -> Callable[[], float]:
+    """A function that runs an epoch of one of our loops and returns images a second."""
+    return partial(run, architecture, task, data)
+
+
+def train_mini(architecture: Architecture, task: Task, data: Images) -> float:
+    """Images a second of an epoch of the mini-phase."""
+    return train_ours(architecture, task, data, RECIPE, None)
+
+
+def compare(architecture: Architecture, task: Task, num: int, cores: int, rounds: int) -> dict[str, Any]:
+    """Images a second of every way to use the cores, taking turns, and the ratios of the best ways."""
+    ways: dict[str, tuple[Prepare, int]] = {}
+    for threads, workers in sorted({(1, cores), (cores, 0), (cores, cores)}):
+        ways[f"plain, {threads} threads, {workers} workers"] = (
+            partial(train_plainly, architecture, task, workers=workers),
+            threads,
+        )
+    for threads in sorted({1, cores}):
+        ways[f"ours, {threads} threads"] = partial(prepare_ours, train_mini, architecture, task), threads
+    ways["live ViT-B/16"] = partial(prepare_ours, distill_live, architecture, task), cores
+    ways["cached logits"] = partial(prepare_ours, distill_cached, architecture, task), cores
     seen: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
-        for name, (threads, workers) in ways.items():
-            seen[name].append(measure(architecture, pixels, num, threads=threads, workers=workers))
-    found = {name: round(statistics.median(speeds), 1) for name, speeds in seen.items()}
+        for name, (prepare, threads) in ways.items():
+            seen[name].append(measure(prepare, num, threads))
+    found = {name: statistics.median(speeds) for name, speeds in seen.items()}
     best = {kind: max(speed for name, speed in found.items() if name.startswith(kind)) for kind in ("plain", "ours")}
-    macs = price(architecture, Task(pixels, pixels, 3, CLASSES)).macs
-    return found | {"ratio": round(best["ours"] / best["plain"], 2), "macs": macs}
+    costs = price(architecture, task)
+    return {
+        "macs": costs.macs,
+        "arena_bytes": costs.arena_bytes,
+        "images_per_second": {name: round(speed, 2) for name, speed in found.items()},
+        "ratio": round(best["ours"] / best["plain"], 2),
+        "distillation_ratio": round(found["cached logits"] / found["live ViT-B/16"], 1),
+        "architecture": architecture.to_dict(),
+    }
 
 
-def compare_distillation(architecture: Architecture, pixels: int, num: int) -> dict[str, float]:
-    """Images a second of a distillation epoch with cached logits and with the teacher at work."""
-    import_torchvision()
-    from timm import create_model
-
-    data, task = draw_images(num), Task(pixels, pixels, 3, CLASSES)
-    recipe = DistillRecipe(epochs=1, learning_rate=0.01, schedule="cosine", batch_size=TEACHER_BATCH)
-    logits = torch.randn(len(data.train), CLASSES)
-    train_ours(architecture, task, data, recipe, logits)
-    cached = train_ours(architecture, task, data, recipe, logits)
-    teacher = create_model("vit_base_patch16_224", pretrained=False, num_classes=CLASSES).eval()
-    network = build_network(architecture, task, seed=0).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
-    pictures = torch.from_numpy(data.train.images[:TEACHER_BATCH]).permute(0, 3, 1, 2).float() / 255
-    labels = torch.from_numpy(data.train.labels[:TEACHER_BATCH])
-    start = time.perf_counter()
-    with torch.inference_mode():
-        answers = teacher(functional.interpolate(pictures, (TEACHER_PIXELS, TEACHER_PIXELS), mode="bilinear")).clone()
-    students = functional.interpolate(pictures, (pixels, pixels), mode="bilinear")
-    loss = distillation_loss(network(students), answers.detach().clone(), labels, 10.0, 0.5)
-    loss.backward()
-    optimizer.step()
-    live = TEACHER_BATCH / (time.perf_counter() - start)
-    return {"cached": round(cached, 1), "live_vit_b16": round(live, 2), "ratio": round(cached / live, 1)}
+def summarize(networks: list[dict[str, Any]], name: str) -> dict[str, float]:
+    """The least, the median and the greatest ratio."""
+    values = [network[name] for network in networks]
+    return {"min": min(values), "median": round(statistics.median(values), 2), "max": max(values)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--networks", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=1)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
     machine = describe_machine().replace("one core", f"{arguments.cores} cores")
     results: dict[str, Any] = {"date": time.strftime("%Y-%m-%d"), "machine": machine, "torch": torch.__version__}
-    results["images_per_second"] = {
-        name: compare(*setting, arguments.cores, arguments.rounds) for name, setting in SETTINGS.items()
-    }
-    results["distillation"] = {
-        name: compare_distillation(architecture, pixels, num // 2)
-        for name, (architecture, pixels, num) in SETTINGS.items()
-    }
+    for name, setting in SETTINGS.items():
+        task, drawn = draw_networks(setting, arguments.networks)
+        networks = []
+        for architecture in drawn:
+            networks.append(compare(architecture, task, setting.images, arguments.cores, arguments.rounds))
+            print(name, {key: value for key, value in networks[-1].items() if key != "architecture"}, flush=True)
+        ratios = {ratio: summarize(networks, ratio) for ratio in ("ratio", "distillation_ratio")}
+        results[name] = ratios | {"networks": networks}
     write("training.json", results)
 
 

@@ -21,6 +21,7 @@ from nas.training.recipe import DistillRecipe, Recipe, learning_rate_at
 from nas.training.results import EpochResult
 
 MIN_PART = 2  # images; batch norm needs two
+CHECK_STEPS = 16  # on a GPU, which stands still while its loss is looked at
 CPU_ALLOCATOR = ("can't allocate memory", "not enough memory")  # torch says it in a plain RuntimeError
 
 
@@ -94,19 +95,19 @@ class Epochs:
         num_steps = len(order) // size
         # each epoch shuffles anew, so the few images left out are never the same ones
         batches = self._images.batches(order[: num_steps * size], size)
-        total = 0.0
-        for step, (indices, images) in enumerate(batches):
-            rate = learning_rate_at(recipe, epoch - 1 + step / num_steps)
+        total = torch.zeros((), dtype=torch.float64, device=self._work.device)
+        check_steps = 1 if self._work.device == "cpu" else CHECK_STEPS
+        for step, (indices, images) in enumerate(batches, start=1):
+            rate = learning_rate_at(recipe, epoch - 1 + (step - 1) / num_steps)
             for group in self._optimizer.param_groups:
                 group["lr"] = rate
-            loss = self._differentiate(self._complete(indices, images), epoch)
-            if not math.isfinite(loss):
+            total += self._differentiate(self._complete(indices, images), epoch)
+            if (step % check_steps == 0 or step == num_steps) and not math.isfinite(total.item()):
                 raise PhaseFailedError("the loss was no longer a number")
             if time.perf_counter() > deadline:
                 raise PhaseFailedError(f"it took longer than max_seconds ({recipe.max_seconds:g}) in epoch {epoch}")
             self._optimizer.step()
-            total += loss
-        return total / num_steps
+        return total.item() / num_steps
 
     def _complete(self, indices: Int64[Tensor, " batch"], images: Tensor) -> _Batch:
         work = self._work
@@ -116,25 +117,29 @@ class Epochs:
         teacher = None if work.teacher_logits is None else work.teacher_logits[indices].to(work.device)
         return _Batch(images, labels, teacher)
 
-    def _differentiate(self, batch: _Batch, epoch: int) -> float:
+    def _differentiate(self, batch: _Batch, epoch: int) -> Float[Tensor, ""]:
         """The mean loss of the batch, its gradients left in the parameters; too large a batch is split in halves."""
         while True:
             self._optimizer.zero_grad(set_to_none=True)
             try:
-                total = 0.0
-                for part in batch.split(self._parts):
-                    loss = self._loss(part, epoch) * (len(part.images) / len(batch.images))
-                    total += loss.item()
-                    loss.backward()  # type: ignore[no-untyped-call]
-                return total
+                return self._sum_parts(batch, epoch)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error) or len(batch.images) // (2 * self._parts) < MIN_PART:
                     raise
                 self._parts *= 2
 
+    def _sum_parts(self, batch: _Batch, epoch: int) -> Float[Tensor, ""]:
+        """One try. It is a method of its own so that nothing of a try that failed takes memory in the next."""
+        total = torch.zeros((), dtype=torch.float64, device=self._work.device)
+        for part in batch.split(self._parts):
+            loss = self._loss(part, epoch) * (len(part.images) / len(batch.images))
+            total += loss.detach()
+            loss.backward()  # type: ignore[no-untyped-call]
+        return total
+
     def _loss(self, batch: _Batch, epoch: int) -> Float[Tensor, ""]:
         work = self._work
-        with _mixed_precision(work.device):
+        with mixed_precision(work.device):
             logits: Tensor = work.network(batch.images)
         logits = logits.float()
         labels, weights, recipe = batch.labels, self._weights, work.recipe
@@ -168,9 +173,9 @@ def _memory_errors_named() -> Iterator[None]:
         raise PhaseFailedError(f"memory did not hold {MIN_PART} images at a time") from error
 
 
-def _mixed_precision(device: str) -> AbstractContextManager[object]:
-    """bfloat16 where a GPU has it, which needs no loss scaling; on a CPU it gains nothing."""
-    if device.startswith("cuda") and torch.cuda.is_bf16_supported():
+def mixed_precision(device: str) -> AbstractContextManager[object]:
+    """bfloat16 where a GPU computes in it, which needs no loss scaling; on a CPU it gains nothing."""
+    if device.startswith("cuda") and torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.autocast("cuda", torch.bfloat16)
     return nullcontext()
 

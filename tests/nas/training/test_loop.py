@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +21,7 @@ from nas.network import Network, build_network
 from nas.training import DistillRecipe, EpochResult, Recipe, TrainingResult
 from nas.training.batches import JITTERS, TrainingImages, jitter_images, mix_images
 from nas.training.checkpoint import CURRENT, PREVIOUS
-from nas.training.epochs import weigh_classes
+from nas.training.epochs import mixed_precision, weigh_classes
 from nas.training.loop import train
 from nas.training.prediction import evaluate_accuracy, predict_logits
 
@@ -50,7 +54,12 @@ def ignore_epoch(result: EpochResult) -> None:
 
 
 def run(
-    network: nn.Module, dataset: Dataset, recipe: Recipe, folder: Path | None = None, teacher: Tensor | None = None
+    network: nn.Module,
+    dataset: Dataset,
+    recipe: Recipe,
+    folder: Path | None = None,
+    teacher: Tensor | None = None,
+    device: str = "cpu",
 ) -> TrainingResult:
     return train(
         network,
@@ -62,6 +71,7 @@ def run(
         folder=folder,
         on_epoch=ignore_epoch,
         teacher_logits=teacher,
+        device=device,
     )
 
 
@@ -168,8 +178,24 @@ def test_explosion_ends_the_phase_as_diverged(digits: Dataset) -> None:
     network = make_network()
     with torch.no_grad():
         network.classifier.weight.fill_(float("inf"))
-    result = run(network, digits, PLAIN)
-    assert result == TrainingResult(curve=(), validation_accuracy=0.0, seconds=0, failure=NO_NUMBER)
+    for device in ("cpu", "cpu:0"):  # the second is looked at as seldom as a GPU
+        result = run(network, digits, PLAIN, device=device)
+        assert result == TrainingResult(curve=(), validation_accuracy=0.0, seconds=0, failure=NO_NUMBER)
+
+
+def test_loss_that_is_looked_at_seldom_is_the_same(digits: Dataset) -> None:
+    often, seldom = (run(make_network(), digits, PLAIN, device=device) for device in ("cpu", "cpu:0"))
+    assert [epoch.loss for epoch in seldom.curve] == [epoch.loss for epoch in often.curve]
+
+
+def test_emulated_bfloat16_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "_check_bf16_tensor_supported", lambda _: True)  # any GPU can be made to
+    for major, kind in ((7, nullcontext), (8, torch.autocast)):
+        found = SimpleNamespace(major=major)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _, found=found: found)
+        assert isinstance(mixed_precision("cuda"), kind)
 
 
 def test_outcome_is_that_of_the_last_epoch_not_of_the_best(digits: Dataset) -> None:
@@ -321,6 +347,49 @@ def test_batch_that_does_not_fit_is_halved_until_it_does_and_said_so(
     run(again, digits, PLAIN, run_until_folder)
     assert set(again.sizes) == {8}  # a resumed phase knows what its memory holds
     assert_same_weights(again, narrow)
+
+
+class _Held:
+    """What a graph holds until it is gone."""
+
+
+class _NoMemoryBackwards(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, held: _Held, fails: bool) -> Tensor:
+        ctx.held, ctx.fails = held, fails
+        return logits.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        if ctx.fails:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return gradient, None, None
+
+
+class NarrowBackwards(nn.Module):
+    """A network whose first gradient does not fit; `alive` counts the earlier graphs at each pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = make_network()
+        self.graphs: list[weakref.ref[_Held]] = []
+        self.alive: list[int] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        if not self.training:
+            return self.network(images)
+        self.alive.append(sum(graph() is not None for graph in self.graphs))
+        held = _Held()
+        self.graphs.append(weakref.ref(held))
+        logits: Tensor = _NoMemoryBackwards.apply(self.network(images), held, len(self.graphs) == 1)
+        return logits
+
+
+def test_graph_of_a_batch_that_did_not_fit_is_gone_before_the_next_try(digits: Dataset) -> None:
+    narrow = NarrowBackwards()
+    result = run(narrow, digits, PLAIN)
+    assert [epoch.parts for epoch in result.curve] == [2, 2, 2]
+    assert narrow.alive[1] == 0
 
 
 def test_memory_that_holds_no_two_images_fails_the_phase_not_the_process(digits: Dataset) -> None:

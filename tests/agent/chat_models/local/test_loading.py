@@ -7,6 +7,7 @@ import pickle
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -93,3 +94,11 @@ def test_auto_takes_what_the_machine_has() -> None:
     device = choose_device("auto")
     assert device.type == ("cuda" if torch.cuda.is_available() else "cpu")
     assert choose_dtype("auto", device) in (torch.bfloat16, torch.float32)
+
+
+def test_auto_is_float32_on_a_gpu_that_only_emulates_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "_check_bf16_tensor_supported", lambda _: True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: SimpleNamespace(major=7))
+    assert choose_dtype("auto", torch.device("cuda")) == torch.float32
