@@ -38,10 +38,10 @@ def train(
 
     All randomness of an epoch comes from (seed, phase, epoch). With a `folder`, every epoch leaves a checkpoint, and a
     call with the same network, data, recipe, seed and teacher goes on after it, bit for bit as if never interrupted
-    (on one machine and number of threads). `on_epoch` hears each epoch trained in this call, after its checkpoint.
-    `stop` may end the phase after an epoch, by saying why. `teacher_logits` are in training order and go with a
-    DistillRecipe. An incomplete last batch is left out of its epoch. A loss that is no number, an epoch that memory
-    cannot hold and the recipe's time limit end the phase as failed, never the process.
+    (on one machine and number of CPU threads; a GPU's sums may differ in the last digits). `on_epoch` hears each epoch
+    trained in this call, after its checkpoint. `stop` may end the phase after an epoch, by saying why. `teacher_logits`
+    are in training order and go with a DistillRecipe. An incomplete last batch is left out of its epoch. A loss that is
+    no number, an epoch that memory cannot hold and the recipe's time limit end the phase as failed, never the process.
     """
     if isinstance(recipe, DistillRecipe) != (teacher_logits is not None):
         raise ValueError("teacher_logits and a DistillRecipe must come together")
