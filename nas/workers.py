@@ -1,7 +1,8 @@
 """Mini-phases of several candidates at once, a process each.
 
 A worker trains in the run's folder exactly as the run itself would, with as many threads, and leaves the outcome there
-for `Phases` to read back: so results do not depend on the number of workers, nor on who finishes first.
+for `Phases` to read back: so results do not depend on the number of workers, nor on who finishes first (on GPUs as far
+as these are alike and their sums repeat themselves).
 """
 
 from __future__ import annotations
@@ -101,7 +102,9 @@ class WorkerPool:
         return left
 
 
-_phases: list[Phases] = []  # of this worker: built once, since loading the data takes long
+# of this worker: built once, since loading the data takes long; or why it could not be
+_phases: list[Phases] = []
+_troubles: list[Exception] = []
 
 
 def _begin(job: WorkerJob, parent: int, free_gpus: SimpleQueue[str]) -> None:
@@ -113,8 +116,12 @@ def _begin(job: WorkerJob, parent: int, free_gpus: SimpleQueue[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to answer
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     torch.set_num_threads(job.threads)
-    store = RunStore(job.run_folder)
-    _phases.append(Phases(store, job.task, job.load(), job.settings, job.seed, ignore_events))
+    settings = job.settings.model_copy(update={"device": "cuda" if job.gpus else "cpu"})  # as the run decided
+    try:
+        store = RunStore(job.run_folder)
+        _phases.append(Phases(store, job.task, job.load(), settings, job.seed, ignore_events))
+    except Exception as error:  # noqa: BLE001  (whatever it is, the run is to hear of it)
+        _troubles.append(error)  # raised here it would look like a death; `_train` raises it
 
 
 def _watch(parent: int) -> None:
@@ -124,4 +131,6 @@ def _watch(parent: int) -> None:
 
 
 def _train(candidate_id: str, architecture: Architecture, contest: Contest | None) -> None:
+    if _troubles:
+        raise _troubles[0]
     _phases[0].mini(candidate_id, architecture, contest)

@@ -36,9 +36,9 @@ def resize_pixels(
 
 
 def normalize_pixels(
-    pixels: Float[Tensor, "batch channels height width"], mean: Sequence[float], std: Sequence[float]
+    pixels: Float[Tensor, "batch channels height width"], mean: Sequence[float] | Tensor, std: Sequence[float] | Tensor
 ) -> Float[Tensor, "batch channels height width"]:
     """Pixels 0..255 to (pixel / 255 - mean) / std, per channel."""
-    centre = torch.tensor(mean, device=pixels.device).reshape(1, -1, 1, 1)
-    spread = torch.tensor(std, device=pixels.device).reshape(1, -1, 1, 1)
+    centre = torch.as_tensor(mean, device=pixels.device).reshape(1, -1, 1, 1)
+    spread = torch.as_tensor(std, device=pixels.device).reshape(1, -1, 1, 1)
     return (pixels / 255 - centre) / spread

@@ -13,10 +13,10 @@ from nas.architecture import Task
 from nas.datasets.images import Dataset
 from nas.datasets.preprocess import normalize_pixels, resize_pixels
 from nas.training.autoaugment import AutoAugment, PolicyName
+from nas.training.memory import may_stay
 from nas.training.recipe import Augmentation
 
 CACHE_BYTES = 512 * 1024**2  # of resized float images
-DEVICE_BYTES = 4 * 1024**3  # of native uint8 images that move to a GPU for good
 CHUNK, CHUNK_BYTES = 1024, 32 * 1024**2  # images augmented at a time: more of them gain nothing
 
 
@@ -48,8 +48,8 @@ class TrainingImages:
         self._task = task
         self._device = torch.device(device)
         pixels = torch.from_numpy(dataset.train.images)  # (N, H, W, C) uint8, shared with the data set
-        on_device = self._device.type != "cpu" and pixels.numel() <= DEVICE_BYTES
-        self._pixels = pixels.to(self._device) if on_device else pixels
+        self._pixels = pixels.to(self._device) if may_stay(pixels.nbytes, self._device) else pixels
+        self._mean, self._std = (torch.tensor(figures, device=self._device) for figures in (dataset.mean, dataset.std))
         self._policy = AutoAugment(choose_policy(dataset.name)) if augmentation == "autoaugment" else None
         self._jitter = JITTERS.get(augmentation)
         num_bytes = 4 * len(dataset.train) * task.height * task.width * task.channels
@@ -61,11 +61,11 @@ class TrainingImages:
         return len(self._dataset.train)
 
     def batches(self, order: Int64[Tensor, " num"], size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """(indices, images) for every `size` of `order`: images (batch, C, H, W) float, augmented, on the device."""
+        """(indices, images) for every `size` of `order`: images (batch, C, H, W) float, augmented; on the device."""
         bytes_each = self._pixels[0].numel()
         at_once = size * max(1, min(CHUNK, CHUNK_BYTES // bytes_each) // size)
-        for part in torch.split(order, at_once):
-            source = self._take(part) if self._resized is None else self._resized[part.to(self._device)]
+        for part in torch.split(order.to(self._device), at_once):
+            source = self._take(part) if self._resized is None else self._resized[part]
             for start in range(0, len(part), size):
                 images = source[start : start + size]
                 if self._resized is None:
@@ -86,7 +86,7 @@ class TrainingImages:
     def _finish(self, resized: Tensor) -> Float[Tensor, "batch channels height width"]:
         if self._jitter is not None:
             resized = jitter_images(resized, self._jitter)
-        normalized = normalize_pixels(resized, self._dataset.mean, self._dataset.std)
+        normalized = normalize_pixels(resized, self._mean, self._std)
         return normalized.contiguous(memory_format=torch.channels_last)
 
 

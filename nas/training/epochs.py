@@ -4,7 +4,7 @@ import hashlib
 import math
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,17 +16,13 @@ from nas.architecture import Task
 from nas.datasets.images import Dataset
 from nas.training.batches import TrainingImages, mix_images
 from nas.training.distillation import alpha_at, cross_entropy, distillation_loss
+from nas.training.memory import PhaseFailedError, is_out_of_memory, may_stay, memory_errors_named
 from nas.training.prediction import evaluate_accuracy
 from nas.training.recipe import DistillRecipe, Recipe, learning_rate_at
 from nas.training.results import EpochResult
 
 MIN_PART = 2  # images; batch norm needs two
 CHECK_STEPS = 16  # on a GPU, which stands still while its loss is looked at
-CPU_ALLOCATOR = ("can't allocate memory", "not enough memory")  # torch says it in a plain RuntimeError
-
-
-class PhaseFailedError(Exception):
-    """The phase ends without usable weights; the message says why, for the record of the trial."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,20 +40,19 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Batch:
+class Batch:
     """Images (batch, C, H, W), labels (batch,) or soft (batch, classes), the teacher's logits (batch, classes)."""
 
     images: Tensor
     labels: Tensor
     teacher: Tensor | None
 
-    def split(self, parts: int) -> Iterator["_Batch"]:
-        """The batch in so many parts, the last one perhaps smaller."""
-        size = math.ceil(len(self.images) / parts)
-        for start in range(0, len(self.images), size):
-            part = slice(start, start + size)
-            teacher = None if self.teacher is None else self.teacher[part]
-            yield _Batch(self.images[part], self.labels[part], teacher)
+    def split(self, parts: int) -> Iterator["Batch"]:
+        """The batch in so many parts, whose sizes differ by one image at most."""
+        for part in np.array_split(np.arange(len(self.images)), parts):
+            taken = slice(part[0], part[-1] + 1)
+            teacher = None if self.teacher is None else self.teacher[taken]
+            yield Batch(self.images[taken], self.labels[taken], teacher)
 
 
 class Epochs:
@@ -68,9 +63,14 @@ class Epochs:
         self._optimizer = optimizer
         self._parts = parts
         self._images = TrainingImages(work.dataset, work.task, work.recipe.augmentation, work.device)
-        self._labels = torch.from_numpy(work.dataset.train.labels)
-        weights = weigh_classes(self._labels, work.task.num_classes) if work.recipe.class_weights else None
-        self._weights = weights
+        # on the device for good: a copy to a GPU at each step would wait for the step before
+        labels = torch.from_numpy(work.dataset.train.labels)
+        self._labels = labels.to(work.device)
+        weights = weigh_classes(labels, work.task.num_classes) if work.recipe.class_weights else None
+        self._weights = None if weights is None else weights.to(work.device)
+        self._teacher = work.teacher_logits
+        if self._teacher is not None and may_stay(self._teacher.nbytes, torch.device(work.device)):
+            self._teacher = self._teacher.to(work.device)
 
     def run(self, epoch: int, *, seconds_spent: float) -> EpochResult:
         """One epoch and its validation; raises PhaseFailedError when it cannot be finished."""
@@ -78,7 +78,7 @@ class Epochs:
         start = time.perf_counter()
         limit = work.recipe.max_seconds
         deadline = start + limit - seconds_spent if limit else math.inf
-        with torch.random.fork_rng(devices=[]), _memory_errors_named():
+        with torch.random.fork_rng(devices=[]), memory_errors_named(f"{MIN_PART} images at a time"):
             torch.manual_seed(_epoch_seed(work.seed, work.phase, epoch))
             loss = self._train(epoch, deadline)
             accuracy = evaluate_accuracy(work.network, work.dataset.validation, work.dataset, work.task)
@@ -109,15 +109,17 @@ class Epochs:
             self._optimizer.step()
         return total.item() / num_steps
 
-    def _complete(self, indices: Int64[Tensor, " batch"], images: Tensor) -> _Batch:
+    def _complete(self, indices: Int64[Tensor, " batch"], images: Tensor) -> Batch:
         work = self._work
-        labels = self._labels[indices].to(work.device)
+        labels = self._labels[indices]
         if work.recipe.mixup_alpha:
             images, labels = mix_images(images, labels, work.recipe.mixup_alpha, work.task.num_classes)
-        teacher = None if work.teacher_logits is None else work.teacher_logits[indices].to(work.device)
-        return _Batch(images, labels, teacher)
+        teacher = None
+        if self._teacher is not None:
+            teacher = self._teacher[indices.to(self._teacher.device)].to(work.device)
+        return Batch(images, labels, teacher)
 
-    def _differentiate(self, batch: _Batch, epoch: int) -> Float[Tensor, ""]:
+    def _differentiate(self, batch: Batch, epoch: int) -> Float[Tensor, ""]:
         """The mean loss of the batch, its gradients left in the parameters; too large a batch is split in halves."""
         while True:
             self._optimizer.zero_grad(set_to_none=True)
@@ -128,7 +130,7 @@ class Epochs:
                     raise
                 self._parts *= 2
 
-    def _sum_parts(self, batch: _Batch, epoch: int) -> Float[Tensor, ""]:
+    def _sum_parts(self, batch: Batch, epoch: int) -> Float[Tensor, ""]:
         """One try. It is a method of its own so that nothing of a try that failed takes memory in the next."""
         total = torch.zeros((), dtype=torch.float64, device=self._work.device)
         for part in batch.split(self._parts):
@@ -137,7 +139,7 @@ class Epochs:
             loss.backward()  # type: ignore[no-untyped-call]
         return total
 
-    def _loss(self, batch: _Batch, epoch: int) -> Float[Tensor, ""]:
+    def _loss(self, batch: Batch, epoch: int) -> Float[Tensor, ""]:
         work = self._work
         with mixed_precision(work.device):
             logits: Tensor = work.network(batch.images)
@@ -153,24 +155,6 @@ def weigh_classes(labels: Int64[Tensor, " num"], num_classes: int) -> Float[Tens
     """A weight for each class, inversely to its share of the labels; their mean over the labels is 1."""
     counts = np.bincount(labels.numpy(), minlength=num_classes)
     return torch.tensor(len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)), dtype=torch.float32)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory is spent, on a GPU or here."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in CPU_ALLOCATOR)
-
-
-@contextmanager
-def _memory_errors_named() -> Iterator[None]:
-    """Memory that does not suffice even for the smallest parts becomes a PhaseFailedError."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise PhaseFailedError(f"memory did not hold {MIN_PART} images at a time") from error
 
 
 def mixed_precision(device: str) -> AbstractContextManager[object]:

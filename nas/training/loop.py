@@ -14,7 +14,8 @@ from nas.architecture import Task
 from nas.datasets.images import Dataset
 from nas.training.allocator import kept_memory
 from nas.training.checkpoint import CheckpointFolder, digest
-from nas.training.epochs import Epochs, PhaseFailedError, Work, build_optimizer
+from nas.training.epochs import Epochs, Work, build_optimizer
+from nas.training.memory import PhaseFailedError, give_back, memory_errors_named
 from nas.training.recipe import DistillRecipe, Recipe
 from nas.training.results import EpochResult, TrainingResult
 
@@ -47,12 +48,12 @@ def train(
         raise ValueError("teacher_logits and a DistillRecipe must come together")
     work = Work(network, dataset, task, recipe, phase, seed, teacher_logits, device)
     checkpoints = CheckpointFolder(folder, _identify(work)) if folder else None
-    network.to(device)
-    # 1.6-2.3 times as many images a second on a CPU; torch 2.13 leaves this overload out of its types
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = build_optimizer(network, recipe)
-    curve = checkpoints.restore(network, optimizer) if checkpoints else ()
-    epochs = Epochs(work, optimizer, parts=curve[-1].parts if curve else 1)
+    try:
+        with memory_errors_named("the network and its data"):
+            epochs, optimizer, curve = _begin(work, checkpoints)
+    except PhaseFailedError as error:
+        network.to("cpu")
+        return TrainingResult((), 0.0, 0.0, str(error))
     failure = stopped = ""
     for epoch in range(len(curve) + 1, recipe.epochs + 1):
         stopped = stop(curve[-1]) if stop and curve else ""  # here, so that a resumed phase decides as well
@@ -68,8 +69,22 @@ def train(
             checkpoints.save(network, optimizer, curve)
         on_epoch(result)
     network.to("cpu")
+    del epochs, optimizer  # and the images on a GPU with them
+    give_back(device)
     accuracy = 0.0 if failure else curve[-1].validation_accuracy
     return TrainingResult(curve, accuracy, _sum_seconds(curve), failure, stopped)
+
+
+def _begin(
+    work: Work, checkpoints: CheckpointFolder | None
+) -> tuple[Epochs, torch.optim.Optimizer, tuple[EpochResult, ...]]:
+    """Everything on the device, as it was after the last checkpoint, and the curve up to there."""
+    work.network.to(work.device)
+    # 1.6-2.3 times as many images a second on a CPU; torch 2.13 leaves this overload out of its types
+    work.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = build_optimizer(work.network, work.recipe)
+    curve = checkpoints.restore(work.network, optimizer) if checkpoints else ()
+    return Epochs(work, optimizer, parts=curve[-1].parts if curve else 1), optimizer, curve
 
 
 def _sum_seconds(curve: tuple[EpochResult, ...]) -> float:

@@ -7,8 +7,9 @@ from torch import Tensor, nn
 from nas.architecture import Task
 from nas.datasets.images import Dataset, Images, Split
 from nas.datasets.preprocess import prepare_images
+from nas.training.memory import is_out_of_memory
 
-BATCH_SIZE = 256
+BATCH_SIZE = 256  # at most: halved where memory does not hold so many
 
 
 def predict_logits(network: nn.Module, images: Images, dataset: Dataset, task: Task) -> Float[Tensor, "num classes"]:
@@ -20,13 +21,28 @@ def predict_logits(network: nn.Module, images: Images, dataset: Dataset, task: T
     was_training = network.training
     network.eval()
     answers: list[Tensor] = []
-    with torch.inference_mode():
-        for start in range(0, len(images), BATCH_SIZE):
-            part = images[start : start + BATCH_SIZE]
-            inputs = prepare_images(part, task.height, task.width, dataset.mean, dataset.std, device)
-            answers.append(network(inputs).cpu())
-    network.train(was_training)
+    start, size = 0, BATCH_SIZE
+    try:
+        while start < len(images):
+            part = images[start : start + size]
+            try:
+                answers.append(_answer(network, part, dataset, task, device))
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or len(part) == 1:
+                    raise
+                size = len(part) // 2
+            else:
+                start += len(part)
+    finally:
+        network.train(was_training)
     return torch.cat(answers).clone()
+
+
+def _answer(network: nn.Module, images: Images, dataset: Dataset, task: Task, device: torch.device) -> Tensor:
+    with torch.inference_mode():
+        inputs = prepare_images(images, task.height, task.width, dataset.mean, dataset.std, device)
+        logits: Tensor = network(inputs).cpu()
+    return logits
 
 
 def evaluate_accuracy(network: nn.Module, split: Split, dataset: Dataset, task: Task) -> float:

@@ -17,6 +17,7 @@ from nas.datasets.images import Dataset, Split
 from nas.errors import SettingError, TeacherFailedError
 from nas.training.checkpoint import digest
 from nas.training.loop import train
+from nas.training.memory import PhaseFailedError, give_back, memory_errors_named
 from nas.training.prediction import evaluate_accuracy, predict_logits
 from nas.training.recipe import TeacherSettings
 from nas.training.results import EpochResult
@@ -77,8 +78,15 @@ def teach(
         asked = _train_here(dataset, settings, seed, folder, on_epoch, device)
     else:
         asked = ask_outsider(card, load_teacher(card), dataset)
-    asked.network.to(device)
-    return _answer(asked, path, key, stored)
+    try:
+        with memory_errors_named("the teacher and one image"):
+            asked.network.to(device)
+            return _answer(asked, path, key, stored)
+    except PhaseFailedError as error:
+        raise TeacherFailedError(f"the teacher must answer; {error}; choose a smaller teacher or device cpu") from error
+    finally:
+        asked.network.to("cpu")
+        give_back(device)
 
 
 def _answer(asked: _Asked, path: Path, key: str, stored: Teaching | None) -> Teaching:

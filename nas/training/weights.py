@@ -40,6 +40,8 @@ def write_tensors(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(plain, partial, metadata)
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())  # else a power failure may leave the name without the bytes
         if keep is not None and path.exists():
             os.replace(path, keep)
         os.replace(partial, path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
@@ -16,6 +17,7 @@ from search_examples import TASK, make_stages
 
 from nas.architecture import Architecture, Stage
 from nas.datasets import Dataset, load_dataset
+from nas.errors import SettingError
 from nas.events import Event
 from nas.local_workshop import LocalWorkshop
 from nas.store import RunStore
@@ -40,6 +42,9 @@ def die_once(marker: Path) -> Dataset:
 
 def note_gpu(folder: Path) -> Dataset:
     (folder / f"gpu{os.environ['CUDA_VISIBLE_DEVICES']}").touch(exist_ok=False)
+    end = time.monotonic() + 60
+    while len(list(folder.glob("gpu*"))) < 2 and time.monotonic() < end:
+        time.sleep(0.1)  # the first to fail ends the other
     return load_digits()
 
 
@@ -121,7 +126,29 @@ def test_each_worker_has_a_gpu_to_itself(tmp_path: Path, tiny_training: Training
     store = RunStore.create(tmp_path, "one", {})
     store.close()
     job = WorkerJob(store.folder, TASK, tiny_training, 0, 1, partial(note_gpu, tmp_path), gpus=("3", "7"))
-    assert WorkerPool(job, 2).train(candidates()[:2]) == {}
+    with pytest.raises(SettingError, match=r"training\.device cuda must be there"):  # these GPUs are none
+        WorkerPool(job, 2).train(candidates()[:2])
     assert sorted(path.name for path in tmp_path.glob("gpu*")) == ["gpu3", "gpu7"]
     with pytest.raises(ValueError, match="at most one a GPU"):
         WorkerPool(job, 3)
+
+
+def refuse() -> Dataset:
+    raise SettingError("the data must be readable")
+
+
+def test_worker_that_cannot_begin_says_why_and_no_candidate_has_failed(
+    tmp_path: Path, tiny_training: TrainingSettings
+) -> None:
+    workshop = open_workshop(tmp_path, tiny_training, [], refuse)
+    with pytest.raises(SettingError, match="the data must be readable"):
+        workshop.train_ahead(candidates())
+    assert not list(tmp_path.rglob("result.json"))
+
+
+def test_worker_trains_where_the_run_decided_or_not_at_all(tmp_path: Path, tiny_training: TrainingSettings) -> None:
+    store = RunStore.create(tmp_path, "one", {})
+    store.close()
+    job = WorkerJob(store.folder, TASK, tiny_training, 0, 1, load_digits, gpus=("none",))
+    with pytest.raises(SettingError, match=r"training\.device cuda must be there"):
+        WorkerPool(job, 1).train(candidates()[:1])

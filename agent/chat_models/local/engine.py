@@ -80,6 +80,8 @@ class CausalEngine:
         """Logits after `tokens`, (num_tokens,), or nothing where they are not wanted; `cache` grows by the tokens."""
         import torch
 
+        from nas.training.memory import is_out_of_memory
+
         length = cache.get_seq_length() + len(tokens)
         if self.context_tokens is not None and length > self.context_tokens:
             raise ConversationTooLongError(
@@ -95,7 +97,9 @@ class CausalEngine:
                 # the output layer is a fifth of the work
                 self.model.base_model(input_ids=ids, past_key_values=cache, use_cache=True)
                 return np.empty(0)
-        except torch.OutOfMemoryError as error:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             rule = f"{self.model.device} must have memory for a conversation of {length} tokens"
             raise ChatModelError(f"{rule}; choose device cpu or a smaller model") from error
 

@@ -33,15 +33,18 @@ def load_tokenizer(source: str | Path, *, hub: bool) -> Any:
 def load_model(source: str | Path, *, device: torch.device, dtype: torch.dtype, hub: bool) -> Any:
     """The causal language model of `source` on `device`; raises ChatModelError when it cannot be had."""
     _prepare_transformers()
-    import torch
     from transformers import AutoModelForCausalLM
+
+    from nas.training.memory import is_out_of_memory
 
     with _told_in_one_line(source, hub=hub):
         # safetensors alone: the other formats are pickles
         model = _load(AutoModelForCausalLM, source, hub=hub, dtype=dtype, use_safetensors=True)
     try:
         return model.eval().to(device)
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
         rule = f"{device} must have memory for {source}"
         raise ChatModelError(f"{rule}; choose device cpu, dtype bfloat16 or a smaller model") from error
 

@@ -12,17 +12,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import nas.training.batches as batches_module
+import nas.training.epochs as epochs_module
+import nas.training.prediction as prediction_module
 from nas.architecture import Architecture, Stage, Task
 from nas.datasets import Dataset, Split, load_dataset
 from nas.network import Network, build_network
 from nas.training import DistillRecipe, EpochResult, Recipe, TrainingResult
 from nas.training.batches import JITTERS, TrainingImages, jitter_images, mix_images
 from nas.training.checkpoint import CURRENT, PREVIOUS
-from nas.training.epochs import mixed_precision, weigh_classes
+from nas.training.epochs import Batch, mixed_precision, weigh_classes
 from nas.training.loop import train
+from nas.training.memory import may_stay
 from nas.training.prediction import evaluate_accuracy, predict_logits
 
 TASK = Task(16, 16, 1, 10)
@@ -328,10 +333,12 @@ MEMORY_ERRORS = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
     RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory: you tried to ..."),
     MemoryError(),
+    RuntimeError("GET was unable to find an engine to execute this computation"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
 ]
 
 
-@pytest.mark.parametrize("error", MEMORY_ERRORS, ids=["gpu", "cpu", "python"])
+@pytest.mark.parametrize("error", MEMORY_ERRORS, ids=["gpu", "cpu", "python", "cudnn", "cublas"])
 def test_batch_that_does_not_fit_is_halved_until_it_does_and_said_so(
     error: Exception, digits: Dataset, tmp_path: Path
 ) -> None:
@@ -396,6 +403,58 @@ def test_memory_that_holds_no_two_images_fails_the_phase_not_the_process(digits:
     result = run(NarrowMemory(1, MEMORY_ERRORS[0]), digits, PLAIN)
     assert result.failure == "memory did not hold 2 images at a time"
     assert (result.curve, result.validation_accuracy) == ((), 0.0)
+
+
+@pytest.mark.parametrize("place", ["images", "evaluation"])
+def test_memory_that_does_not_suffice_elsewhere_fails_the_phase_as_well(
+    place: str, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise MEMORY_ERRORS[0]
+
+    if place == "images":
+        monkeypatch.setattr(epochs_module, "TrainingImages", fail)
+    else:
+        monkeypatch.setattr(prediction_module, "prepare_images", fail)
+    said = {"images": "the network and its data", "evaluation": "2 images at a time"}[place]
+    assert run(make_network(), digits, PLAIN).failure == f"memory did not hold {said}"
+
+
+def test_evaluation_halves_its_batches_until_they_fit(digits: Dataset) -> None:
+    class Narrow(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = make_network()
+
+        def forward(self, images: Tensor) -> Tensor:
+            if len(images) > 40:
+                raise MEMORY_ERRORS[0]
+            return self.network(images)
+
+    narrow = Narrow().train()
+    found = predict_logits(narrow, digits.test.images, digits, TASK)
+    torch.testing.assert_close(found, predict_logits(narrow.network, digits.test.images, digits, TASK))
+    assert narrow.training
+
+
+@given(st.integers(2, 300), st.integers(1, 64))
+def test_no_part_of_a_batch_is_a_single_image(num: int, parts: int) -> None:
+    assume(num // parts >= 2)
+    whole = Batch(torch.arange(num), torch.arange(num), torch.arange(num))
+    split = list(whole.split(parts))
+    assert len(split) == parts
+    assert max(len(part.images) for part in split) - min(len(part.images) for part in split) <= 1
+    for name in ("images", "labels", "teacher"):
+        assert torch.equal(torch.cat([getattr(part, name) for part in split]), torch.arange(num))
+
+
+def test_data_stay_on_a_gpu_that_has_room_for_much_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    gigabyte = 10**9
+    for free, fits in ((80 * gigabyte, True), (8 * gigabyte, False)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _, free=free: (free, 80 * gigabyte))
+        assert may_stay(3 * gigabyte, torch.device("cuda")) is fits
+    assert not may_stay(5 * gigabyte, torch.device("cuda"))
+    assert not may_stay(1, torch.device("cpu"))
 
 
 def test_other_errors_of_a_network_are_no_outcome(digits: Dataset) -> None:

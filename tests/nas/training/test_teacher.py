@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+import nas.training.prediction as prediction_module
 from nas.datasets import Dataset, load_dataset
-from nas.errors import SettingError
+from nas.errors import SettingError, TeacherFailedError
 from nas.training import EpochResult, TeacherSettings
 from nas.training.teacher import LOGITS_FILE, Teaching, teach
 
@@ -84,6 +85,19 @@ def test_torn_or_foreign_cache_is_computed_anew(change: str, digits: Dataset, tm
     again = teach(digits, settings, seed=int(change == "seed"), folder=tmp_path, on_epoch=lambda _: None)
     assert not again.cached
     assert torch.equal(again.logits, first.logits) == (change == "torn")
+
+
+def test_teacher_that_memory_cannot_hold_fails_in_one_line(
+    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    teach(digits, TINY, seed=0, folder=tmp_path, on_epoch=lambda _: None)
+    (tmp_path / LOGITS_FILE).unlink()
+    monkeypatch.setattr(prediction_module, "prepare_images", fail)
+    with pytest.raises(TeacherFailedError, match="memory did not hold the teacher and one image; choose a smaller"):
+        teach(digits, TINY, seed=0, folder=tmp_path, on_epoch=lambda _: None)
 
 
 def test_teacher_that_diverges_is_refused(digits: Dataset, tmp_path: Path) -> None:
