@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
 def check_training(config: RunConfig, num_classes: int, tell: Callable[[str], None]) -> None:
     """Raise SettingError now, not after the search, for a device or a teacher that cannot be had."""
-    from nas.training.devices import choose_device  # late: torch
     from nas.training.teacher_folder import find_teacher
 
-    gpus = _list_gpus() if choose_device(config.training.device) == "cuda" else ()
+    gpus = _list_gpus(config)
     if gpus and config.workers > len(gpus):
         rule = f"workers must be at most one for each GPU that PyTorch sees ({len(gpus)})"
         raise SettingError(f"{rule}; got {config.workers}; set workers={len(gpus)} or training.device=cpu")
@@ -30,22 +29,25 @@ def check_training(config: RunConfig, num_classes: int, tell: Callable[[str], No
 
 
 def open_executor(config: RunConfig, run_folder: Path, load: Callable[[], Dataset]) -> Executor | None:
-    """Worker processes, if the run is to have any: each with the threads of the run itself, and a GPU of its own."""
+    """Worker processes, if the run is to have any: each with the run's threads, and where it uses GPUs one of them."""
     if config.workers == 1:
         return None
-    from nas.training.devices import choose_device  # late: torch
-    from nas.workers import WorkerJob, WorkerPool
+    from nas.workers import WorkerJob, WorkerPool  # late: torch
 
     threads = config.threads or max(1, (os.cpu_count() or 1) // config.workers)
-    gpus = _list_gpus() if choose_device(config.training.device) == "cuda" else ()
-    job = WorkerJob(run_folder, config.resolve_task(), config.training, config.seed, threads, load, gpus)
+    task, gpus = config.resolve_task(), _list_gpus(config)
+    job = WorkerJob(run_folder, task, config.training, config.seed, threads, load, gpus)
     return WorkerPool(job, config.workers)
 
 
-def _list_gpus() -> tuple[str, ...]:
-    """The GPUs that PyTorch sees, as CUDA_VISIBLE_DEVICES calls them."""
+def _list_gpus(config: RunConfig) -> tuple[str, ...]:
+    """The GPUs that the run may train on, as CUDA_VISIBLE_DEVICES calls them; none if it trains on the CPU."""
     import torch
 
+    from nas.training.devices import choose_device
+
+    if choose_device(config.training.device) == "cpu":
+        return ()
     count = torch.cuda.device_count()
     named = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     return tuple(named.split(","))[:count] if named else tuple(map(str, range(count)))

@@ -53,6 +53,7 @@ def train(
             epochs, optimizer, curve = _begin(work, checkpoints)
     except PhaseFailedError as error:
         network.to("cpu")
+        give_back(device)
         return TrainingResult((), 0.0, 0.0, str(error))
     failure = stopped = ""
     for epoch in range(len(curve) + 1, recipe.epochs + 1):
