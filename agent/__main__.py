@@ -11,8 +11,8 @@ from typing import TextIO
 import typer
 
 from agent import exit_codes
-from agent.interruption import Interruption
-from agent.output import ReaderGoneError
+from agent.running.interruption import Interruption
+from agent.terminal.output import ReaderGoneError
 from nas.errors import KilosmithError
 
 
@@ -46,7 +46,7 @@ def run_command_line(arguments: list[str]) -> int:
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # what is not expected is raised again below
         if interruption.received or isinstance(error, KeyboardInterrupt | typer.Abort):
             return _fail(exit_codes.INTERRUPTED, "interrupted")
-        return _fail(*_phrase_error(error))
+        return _fail(*_describe_error(error))
     if code == exit_codes.INTERRUPTED:  # typer turns Ctrl-C into this code
         return _fail(exit_codes.INTERRUPTED, "interrupted")
     return code if isinstance(code, int) else exit_codes.DONE
@@ -57,7 +57,7 @@ def _silence(stream: TextIO) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _phrase_error(error: BaseException) -> tuple[int, str]:
+def _describe_error(error: BaseException) -> tuple[int, str]:
     """Exit code and line of an expected error; any other is raised again."""
     match error:
         case KilosmithError():

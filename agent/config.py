@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from agent.chat_models.settings import ChatModelSettings
-from graphs.settings import DesignSettings
-from nas.architecture import Task
-from nas.board import Board, find_board
+from agent.chat_models.chat_model_settings import ChatModelSettings
+from graphs.design.settings import DesignSettings
 from nas.cost import Budget
+from nas.cost.board import Board, find_board
 from nas.errors import SettingError
-from nas.space import SearchSpace
+from nas.space.architecture import Task
+from nas.space.search_space import SearchSpace
 from nas.training import TrainingSettings
 from nas.training.recipes import RECIPES
 
@@ -106,7 +106,7 @@ class RunConfig(BaseModel):
 
     def resolve_task(self) -> Task:
         """The network's input and output, known without loading images where the data set allows."""
-        from nas.datasets.registry import describe_dataset
+        from nas.datasets.catalogue import describe_dataset
 
         channels, num_classes = describe_dataset(self.data.spec)[2:]
         return Task(self.data.height, self.data.width, channels, num_classes, self.space.stem_channels)
@@ -160,10 +160,10 @@ def read_config(tree: Mapping[str, Any]) -> RunConfig:
     try:
         return RunConfig.model_validate(tree)
     except ValidationError as error:
-        raise SettingError("; ".join(_phrase(fault) for fault in error.errors())) from error
+        raise SettingError("; ".join(_describe(fault) for fault in error.errors())) from error
 
 
-def _phrase(fault: Any) -> str:
+def _describe(fault: Any) -> str:
     key = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         return f"{key} is not a configuration key; see docs/configuration.md"

@@ -19,19 +19,19 @@ from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict  # what pydantic needs before Python 3.12
 
 from agent.config import RunConfig, read_config, resolve_config
-from agent.inquiry import Inquiry, open_inquiry
-from agent.resources import Resources, prepare
-from agent.runner import OpenRun, create_run, delivery_nodes, design_nodes, name_run, open_run
-from agent.session import save_records
-from agent.tracking import Tracker
-from graphs.delivery import DeliveryNodes, DeliveryState, add_delivery
-from graphs.design import DesignNodes, add_design
-from graphs.design_state import DesignState, start_state
+from agent.running.inquiry import Inquiry, open_inquiry
+from agent.running.resources import Resources, prepare
+from agent.running.runner import OpenRun, create_run, delivery_nodes, design_nodes, name_run, open_run
+from agent.running.tracking import Tracker
+from agent.terminal.run_session import save_records
+from graphs.delivery.graph import DeliveryNodes, DeliveryState, add_delivery
+from graphs.design.graph import DesignNodes, add_design
+from graphs.design.state import DesignState, start_state
 from graphs.inquiry.graph import InquiryNodes, add_inquiry
 from graphs.inquiry.state import InquiryState
 from nas.errors import NoLegalCandidateError
 from nas.events import Event, EventSink, ignore_events
-from nas.store import RunStore
+from nas.records.run_store import RunStore
 
 Graph = StateGraph[Any, Any, Any, Any]
 Compiled = CompiledStateGraph[Any, Any, Any, Any]

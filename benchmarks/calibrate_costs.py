@@ -28,14 +28,14 @@ from typing import Any
 
 import numpy as np
 
-from nas.architecture import Architecture, Task, plan_blocks
 from nas.cost import lower, price
 from nas.cost.flash import CHANNEL_BYTES, FILE_BYTES, STEP_BYTES, step_key
-from nas.cost.operators import OperatorList, Step, align, block_steps, head_steps, stem_steps
+from nas.cost.operators import OperatorList, Step, align, block_steps, classifier_steps, stem_steps
 from nas.cost.screening import screen_runs
 from nas.cost.stage_costs import network_costs, sum_tails
 from nas.cost.tail import HOST, MCU, OP_DATA_BYTES, START_OFFSET, WASM_BENCHMARK_BYTES, Runtime, TailTerms, tail_bytes
-from nas.space import SearchSpace
+from nas.space.architecture import Architecture, Task, plan_blocks
+from nas.space.search_space import SearchSpace
 
 RESULTS = Path(__file__).parent / "results" / "calibrate_costs.json"
 SIZES = (16, 24, 32, 40, 48, 64, 80, 96, 128, 160)
@@ -79,7 +79,7 @@ def convert(architecture: Architecture, task: Task, seed: int) -> bytes:
     from torch import nn
 
     from nas.export.tflite import convert_int8
-    from nas.network import build_network
+    from nas.network.network import build_network
 
     network = build_network(architecture, task, seed=seed).eval()
     torch.manual_seed(seed)
@@ -184,7 +184,7 @@ def fit_file(cases: Sequence[Case]) -> tuple[dict[str, float], list[float]]:
 
 def list_steps(architecture: Architecture, task: Task) -> list[Step]:
     """The steps of the stages; stem and head are in every file and so in its constant part."""
-    steps = [*stem_steps(task), *head_steps(task, architecture.stages[-1].out_channels)]
+    steps = [*stem_steps(task), *classifier_steps(task, architecture.stages[-1].out_channels)]
     for plan in plan_blocks(architecture, task):
         steps += block_steps(plan)
     return steps

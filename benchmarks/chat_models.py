@@ -20,14 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from agent.config import RunConfig, resolve_config
-from agent.outcome import sum_usage
-from agent.resources import open_designer, prepare
-from agent.runner import OpenRun, build_local_workspace, create_run, drive_design, open_checkpointer
+from agent.running.outcome import sum_usage
+from agent.running.resources import open_designer, prepare
+from agent.running.runner import OpenRun, build_local_workspace, create_run, drive_design, open_checkpointer
 from benchmarks.costs import describe_machine, write
 from benchmarks.searches import count_states, interval, spread_front
 from nas.errors import NoLegalCandidateError
 from nas.events import Event, ignore_events
-from nas.trial import Trial
+from nas.search.trial import Trial
 
 
 def run_one(config: RunConfig, folder: Path) -> tuple[list[Trial], float, dict[str, float], float]:
@@ -46,7 +46,7 @@ def run_one(config: RunConfig, folder: Path) -> tuple[list[Trial], float, dict[s
             drive_design(OpenRun(config, store, workspace, designer, record), checkpointer)
         seconds = time.perf_counter() - started
         usage = sum_usage(store.load_trace())
-    return list(workspace.trials), workspace.front().hypervolume, usage, seconds
+    return list(workspace.trials), workspace.hypervolume, usage, seconds
 
 
 def compare(spec: str, arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:

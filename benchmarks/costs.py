@@ -24,11 +24,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nas.architecture import Architecture, Task
 from nas.cost import Budget, find_violations, lower, price, report, sample_feasible
 from nas.cost.screening import price_if_legal, screen_runs
-from nas.cost.stage_costs import head_costs, kernelless_costs, stage_costs, stem_costs
-from nas.space import STAGE_FIELDS, SearchSpace
+from nas.cost.stage_costs import classifier_costs, kernelless_costs, stage_costs, stem_costs
+from nas.space.architecture import Architecture, Task
+from nas.space.search_space import STAGE_FIELDS, SearchSpace
 
 RESULTS = Path(__file__).parent / "results"
 NUM_PRICED = 6_000
@@ -64,7 +64,7 @@ QUICK = Setting(
 
 def forget() -> None:
     """Empty what pricing remembers: measurements start cold."""
-    for remembered in (stem_costs, kernelless_costs, stage_costs, head_costs):
+    for remembered in (stem_costs, kernelless_costs, stage_costs, classifier_costs):
         remembered.cache_clear()
 
 
@@ -135,7 +135,7 @@ def measure_conversion(setting: Setting, seed: int) -> dict[str, float]:
     from nas.export.tensorflow_runtime import load_tensorflow
     from nas.export.tflite import convert_int8
     from nas.export.tflm import measure_arena
-    from nas.network import build_network
+    from nas.network.network import build_network
 
     load_tensorflow()
     rng = random.Random(seed)

@@ -29,14 +29,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.costs import PAPER, describe_machine, write
-from benchmarks.searches import MaskedSampler, Setting, interval, measure_diversity, run_search, same_everywhere
+from benchmarks.searches import MaskedBaseline, Setting, interval, measure_diversity, run_search, same_everywhere
 from graphs.tracing import LiveAnswers
-from nas.architecture import Task
 from nas.cost import Budget, sample_feasible
-from nas.pareto import measure_hypervolume
-from nas.space import SearchSpace
-from nas.trial import Trial
-from nas.trial_index import ENTERED_TRAINING
+from nas.search.pareto import measure_hypervolume
+from nas.search.trial import Trial
+from nas.search.trial_index import ENTERED_TRAINING
+from nas.space.architecture import Task
+from nas.space.search_space import SearchSpace
 
 CIFAR = Setting(PAPER.space, PAPER.task, PAPER.budget, "stm32h743")
 DIGITS = Setting(
@@ -72,9 +72,9 @@ ENTRIES = (
 
 def build_designers() -> Callable[[Entry, int], Any]:
     """A function from an entry and a seed to its designer; the language model is loaded once."""
-    from agent.chat_models.local.chat_model import LocalChatModel
     from agent.chat_models.local.engine import load_engine
-    from agent.chat_models.local.weights import fetch_smollm2
+    from agent.chat_models.local.local_chat_model import LocalChatModel
+    from agent.chat_models.local.smollm2 import fetch_smollm2
     from agent.places import cache_folder
     from graphs.designer import Designer
 
@@ -84,7 +84,7 @@ def build_designers() -> Callable[[Entry, int], Any]:
         model = (
             LocalChatModel(engine=engine, model_name="smollm2")
             if entry.language_model
-            else MaskedSampler(seed=seed, model_name=entry.name)
+            else MaskedBaseline(seed=seed, model_name=entry.name)
         )
         return Designer(LiveAnswers(model), designs_whole=entry.designs_whole, takes_masks=entry.masked)
 
@@ -95,7 +95,7 @@ def compare_priced(
     build: Callable[[Entry, int], Any], entry: Entry, seeds: range, proposals: int, folder: Path, *, whole: bool
 ) -> dict[str, Any]:
     """Yield, effort, duplicates and diversity of untrained searches, over seeds."""
-    from graphs.settings import DesignSettings
+    from graphs.design.settings import DesignSettings
 
     rows: list[dict[str, float]] = []
     total: Counter[str] = Counter()
@@ -132,7 +132,7 @@ def compare_trained(
     build: Callable[[Entry, int], Any], entry: Entry, seeds: range, evaluations: int, folder: Path
 ) -> dict[str, Any]:
     """Hypervolume after equal numbers of real mini-trainings, over seeds."""
-    from graphs.settings import DesignSettings
+    from graphs.design.settings import DesignSettings
 
     settings = DesignSettings(max_proposals=MAX_PROPOSALS, max_trials=evaluations, drive="guided", num_whole=2)
     volumes: list[float] = []
@@ -161,7 +161,7 @@ def compare_trained(
 
 
 def volume(trials: list[Trial]) -> float:
-    from nas.pareto import find_front
+    from nas.search.pareto import find_front
 
     return measure_hypervolume(find_front(trials), macs_max=DIGITS.budget.macs_max, params_max=PARAMS_MAX)
 

@@ -24,15 +24,15 @@ import torch
 from scipy import stats
 
 from agent.config import RunConfig, resolve_config
-from agent.resources import load_data
+from agent.running.resources import load_data
 from benchmarks.costs import describe_machine, write
-from nas.contests import set_contests
 from nas.cost import price, sample_feasible
-from nas.network import build_network
-from nas.pareto import find_front, measure_hypervolume
+from nas.network.network import build_network
+from nas.search.pareto import find_front, measure_hypervolume
+from nas.search.rungs import build_halving_rules
+from nas.search.trial import Trial
 from nas.training import EpochResult, HalvingSettings
 from nas.training.loop import train
-from nas.trial import Trial, plain_costs
 
 NUM_ORDERS = 200
 
@@ -55,9 +55,8 @@ def train_networks(config: RunConfig, num: int, work: Path) -> list[Trial]:
             folder=folder,
             on_epoch=_ignore,
         )
-        curve = tuple({"epoch": one.epoch, "validation_accuracy": one.validation_accuracy} for one in result.curve)
-        costs, accuracy = plain_costs(price(architecture, task)), result.validation_accuracy
-        trials.append(Trial(number, "trained", "random", costs=costs, curve=curve, validation_accuracy=accuracy))
+        costs, accuracy = price(architecture, task).costs, result.validation_accuracy
+        trials.append(Trial(number, "trained", "random", costs=costs, curve=result.curve, validation_accuracy=accuracy))
         print(f"{number}/{num}: {accuracy:.2%} ({result.seconds:.0f} s)", flush=True)
     return trials
 
@@ -71,7 +70,7 @@ def correlate(trials: Sequence[Trial]) -> dict[str, dict[str, float]]:
     final = [trial.validation_accuracy for trial in trials]
     found = {}
     for place in range(len(trials[0].curve) - 1):
-        early = [trial.curve[place]["validation_accuracy"] for trial in trials]
+        early = [trial.curve[place].validation_accuracy for trial in trials]
         rho, tau = stats.spearmanr(early, final).statistic, stats.kendalltau(early, final).statistic
         found[f"epoch {place + 1}"] = {"spearman": round(float(rho), 3), "kendall": round(float(tau), 3)}
     return found
@@ -97,9 +96,9 @@ def replay(trials: Sequence[Trial], settings: HalvingSettings, config: RunConfig
 
 
 def _run_one(trial: Trial, settled: Sequence[Trial], settings: HalvingSettings) -> Trial:
-    contest = set_contests([trial], settled, settings, batch=[trial.id])[trial.id]
+    rule = build_halving_rules([trial], settled, settings, batch=[trial.id])[trial.id]
     for place, result in enumerate(trial.curve[:-1], start=1):
-        if contest.judge(int(result["epoch"]), result["validation_accuracy"]):
+        if rule.judge(int(result["epoch"]), result["validation_accuracy"]):
             return Trial(trial.number, "stopped", "random", costs=trial.costs, curve=trial.curve[:place])
     return trial
 

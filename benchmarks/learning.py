@@ -17,10 +17,10 @@ from pathlib import Path
 import torch
 
 from benchmarks.costs import describe_machine, write
-from nas.architecture import Architecture, Stage, Task
 from nas.cost import price
 from nas.datasets import load_dataset
-from nas.network import build_network
+from nas.network.network import build_network
+from nas.space.architecture import Architecture, Stage, Task
 from nas.training import EpochResult, Recipe
 from nas.training.loop import train
 from nas.training.prediction import evaluate_accuracy

@@ -26,22 +26,22 @@ from typing import Any
 
 from agent.chat_models.scripted import ScriptedChatModel
 from benchmarks.costs import describe_machine, write
-from benchmarks.searches import MaskedSampler, same_everywhere
+from benchmarks.searches import MaskedBaseline, same_everywhere
 from graphs.checkpoints import PrunedSqliteSaver
-from graphs.design import DesignNodes, build_design_graph, count_steps
-from graphs.design_state import start_state
+from graphs.design.graph import DesignNodes, build_design_graph, count_steps
+from graphs.design.settings import DesignSettings
+from graphs.design.state import start_state
 from graphs.designer import Designer
-from graphs.settings import DesignSettings
 from graphs.tracing import LiveAnswers
-from nas.architecture import Architecture, Task
-from nas.board import find_board
 from nas.cost import Budget, sample_feasible
+from nas.cost.board import find_board
 from nas.datasets import load_dataset
 from nas.events import Event
-from nas.local_workshop import LocalWorkshop
-from nas.space import SearchSpace
-from nas.store import RunStore
-from nas.workspace import Workspace
+from nas.records.run_store import RunStore
+from nas.space.architecture import Architecture, Task
+from nas.space.search_space import SearchSpace
+from nas.workspace.local_executor import LocalExecutor
+from nas.workspace.workspace import Workspace
 
 SPACE, TASK = SearchSpace(num_stages=3), Task(16, 16, 1, 10)
 BUDGET = Budget(macs_min=50_000, macs_max=1_000_000, peak_sram_bytes=65_536, flash_bytes=524_288)
@@ -119,7 +119,7 @@ def answer(*calls: tuple[str, dict[str, Any]]) -> dict[str, Any]:
 
 def build_designer(kind: str, num_trials: int, seed: int) -> Designer:
     if kind == "masked":
-        return Designer(LiveAnswers(MaskedSampler(seed=seed, model_name="masked")), takes_masks=True)
+        return Designer(LiveAnswers(MaskedBaseline(seed=seed, model_name="masked")), takes_masks=True)
     return Designer(LiveAnswers(ScriptedChatModel(answers=write_script(kind, num_trials, seed))))
 
 
@@ -133,8 +133,8 @@ def search(folder: Path, kind: str, num_trials: int, seed: int) -> dict[str, Any
         task=TASK,
         budget=BUDGET,
         board=find_board("nrf52840"),
-        workshop=LocalWorkshop(
-            store,
+        executor=LocalExecutor(
+            store.training_folder,
             TASK,
             load_dataset("digits", validation_fraction=0.2, seed=0, train_limit=256),
             same_everywhere(ONE_EPOCH),
@@ -142,6 +142,7 @@ def search(folder: Path, kind: str, num_trials: int, seed: int) -> dict[str, Any
             meter,
         ),
         seed=seed,
+        events=meter,
         num_niches=6,
     )
     settings = DesignSettings(

@@ -18,29 +18,29 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.tool import tool_call
 from langchain_core.outputs import ChatGeneration, ChatResult
 
+from agent.chat_models.baselines import SchemaBaseline
 from agent.chat_models.masks import Mask
-from agent.chat_models.samplers import SchemaSampler
 from agent.chat_models.sampling import seeded
 from graphs.checkpoints import PrunedSqliteSaver
-from graphs.design import DesignNodes, build_design_graph, count_steps
-from graphs.design_state import start_state
+from graphs.design.graph import DesignNodes, build_design_graph, count_steps
+from graphs.design.settings import DesignSettings
+from graphs.design.state import start_state
 from graphs.designer import Designer
-from graphs.settings import DesignSettings
-from nas.architecture import Architecture, Task
-from nas.board import find_board
 from nas.cost import Budget
+from nas.cost.board import find_board
 from nas.datasets import load_dataset
 from nas.errors import NoLegalCandidateError
 from nas.events import Event
-from nas.local_workshop import LocalWorkshop
-from nas.masks import DesignMask, EditMask
-from nas.niches import find_niche, split_niches
-from nas.pareto import find_front
-from nas.space import STAGE_FIELDS, Edit, SearchSpace
-from nas.store import RunStore
+from nas.records.run_store import RunStore
+from nas.search.masks import DesignMask, EditMask
+from nas.search.niches import find_niche, split_niches
+from nas.search.pareto import find_front
+from nas.search.trial import Trial
+from nas.space.architecture import Architecture, Task
+from nas.space.search_space import STAGE_FIELDS, Edit, SearchSpace
 from nas.training import DistillRecipe, Recipe, TeacherSettings, TrainingSettings
-from nas.trial import Trial
-from nas.workspace import Workspace
+from nas.workspace.local_executor import LocalExecutor
+from nas.workspace.workspace import Workspace
 
 NUM_NICHES = 6
 
@@ -82,13 +82,13 @@ class PricedWorkspace(Workspace):
         trial = self.judge(candidate_id)
         if trial.state != "proposed":
             return trial
-        costs = trial.costs or {}
+        costs = trial.priced
         noise = random.Random(trial.fingerprint).gauss(0, 0.03)
-        accuracy = 0.05 * math.log10(costs["macs"]) + 0.05 * math.log10(costs["params"]) + noise
+        accuracy = 0.05 * math.log10(costs.macs) + 0.05 * math.log10(costs.params) + noise
         return self._settle(replace(trial, state="trained", validation_accuracy=accuracy))
 
 
-class MaskedSampler(SchemaSampler):
+class MaskedBaseline(SchemaBaseline):
     """Uniform draws, choice by choice, among what the tool's mask offers: what a mask does without a language model."""
 
     def _generate(
@@ -163,8 +163,8 @@ def run_search(
             task=setting.task,
             budget=setting.budget,
             board=find_board(setting.board),
-            workshop=LocalWorkshop(
-                store,
+            executor=LocalExecutor(
+                store.training_folder,
                 setting.task,
                 load_dataset("digits", validation_fraction=0.2, seed=seed),
                 training,
@@ -172,12 +172,12 @@ def run_search(
                 recorder,
             ),
             seed=seed,
+            events=recorder,
             num_niches=NUM_NICHES,
         )
         state = start_state()
         if start is not None:
-            workspace.open_proposal(1)
-            workspace.mini_train(workspace.propose(start.to_dict()).id)
+            workspace.mini_train(workspace.open_proposal(1).design(start.to_dict()).id)
             state.update(number=1, num_trained=1)
         nodes = DesignNodes(designer, workspace, settings, "digits" if trained else "cifar100", recorder)
         connection = sqlite3.connect(store.checkpoints_path, check_same_thread=False)
@@ -197,7 +197,7 @@ def measure_diversity(accepted: Sequence[Trial], setting: Setting) -> dict[str, 
     forms = [trial.architecture.canonical(stem) for trial in accepted if trial.architecture]
     pairs = list(itertools.combinations(forms, 2))
     niches = split_niches(setting.budget, NUM_NICHES)
-    filled = {find_niche(niches, (trial.costs or {})["macs"]) for trial in accepted}
+    filled = {find_niche(niches, trial.priced.macs) for trial in accepted}
     return {
         "distance": statistics.mean(_distance(first, second) for first, second in pairs) if pairs else 0.0,
         "niches": len(filled),
@@ -226,8 +226,8 @@ def spread_front(trials: Sequence[Trial]) -> dict[str, str | int]:
     return {
         "front": len(front),
         "accuracy %": spread([100 * (member.validation_accuracy or 0) for member in front]),
-        "MACs M": spread([(member.costs or {})["macs"] / 1e6 for member in front]),
-        "params M": spread([(member.costs or {})["params"] / 1e6 for member in front]),
+        "MACs M": spread([member.priced.macs / 1e6 for member in front]),
+        "params M": spread([member.priced.params / 1e6 for member in front]),
     }
 
 

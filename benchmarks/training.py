@@ -35,12 +35,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from agent.config import resolve_config
 from benchmarks.costs import describe_machine, write
-from nas.architecture import Architecture, Task
-from nas.blocks import SameConv2d
 from nas.cost import price, sample_feasible
 from nas.datasets.images import Dataset as Images
 from nas.datasets.images import Source, Split, assemble_dataset
-from nas.network import build_network
+from nas.network.blocks import SameConv2d
+from nas.network.network import build_network
+from nas.space.architecture import Architecture, Task
 from nas.training import DistillRecipe, Recipe
 from nas.training.loop import train
 from nas.training.torchvision_import import import_torchvision

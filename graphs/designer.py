@@ -8,10 +8,10 @@ from typing import Any
 
 from langchain_core.messages import HumanMessage, SystemMessage
 
-from graphs.settings import Drive
+from graphs.design.settings import Drive
 from graphs.tracing import AnswerSource, ChatCall, call_chat_model, derive_seed
 from nas.events import EventSink
-from nas.workspace import Workspace
+from nas.workspace.workspace import Workspace
 from tools import build_toolbox
 
 
@@ -63,13 +63,13 @@ def count_right_answers(designer: Designer, workspace: Workspace, events: EventS
 
     The tools are offered as in the search and never executed. Raises ChatModelError when it gives no answer at all.
     """
-    tools = tuple(build_toolbox(workspace).values())
+    tools = tuple(build_toolbox(workspace, workspace.open_proposal(1)).values())
     for number, question in enumerate(QUESTIONS):
         messages = [SystemMessage(_ROLE), HumanMessage(question.text)]
         seed = derive_seed(workspace.seed, "check", number)
         answer = call_chat_model(designer.answers, ChatCall(messages, tools, "auto", seed, number), events)
-        calls = [(call["name"], _spell(call["args"])) for call in answer.calls]
-        if calls != [(question.tool, _spell(question.arguments))]:
+        calls = [(call["name"], _format(call["args"])) for call in answer.calls]
+        if calls != [(question.tool, _format(question.arguments))]:
             return number
     return len(QUESTIONS)
 
@@ -79,7 +79,7 @@ def choose_drive(num_right: int) -> Drive:
     return "autonomous" if num_right == len(QUESTIONS) else "guided"
 
 
-def _spell(arguments: dict[str, Any]) -> str:
+def _format(arguments: dict[str, Any]) -> str:
     """Arguments as text that is equal where they mean the same: the order of edits is the model's to choose."""
     edits = arguments.get("edits")
     if isinstance(edits, list):

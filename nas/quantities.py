@@ -9,29 +9,29 @@ KIB = 1024
 CONSTRAINT_NAMES: Mapping[str, str] = {"macs": "MACs", "peak_sram": "peak SRAM", "flash": "flash"}
 
 
-def spell_macs(macs: float) -> str:
+def format_macs(macs: float) -> str:
     """`3.35 M MACs`."""
     return f"{macs / 1e6:,.2f} M MACs"
 
 
-def spell_kib(num_bytes: float) -> str:
+def format_kib(num_bytes: float) -> str:
     """`46.0 KiB`."""
     return f"{num_bytes / KIB:,.1f} KiB"
 
 
-def spell_accuracy(fraction: float) -> str:
+def format_accuracy(fraction: float) -> str:
     """`97.92%`."""
     return f"{100 * fraction:.2f}%"
 
 
-def spell_phase(outcome: Mapping[str, Any]) -> str:
+def format_phase(outcome: Mapping[str, Any]) -> str:
     """What a later phase reached, `97.92%`, or why it failed."""
     return (
-        f"failed ({outcome['failure']})" if outcome.get("failure") else spell_accuracy(outcome["validation_accuracy"])
+        f"failed ({outcome['failure']})" if outcome.get("failure") else format_accuracy(outcome["validation_accuracy"])
     )
 
 
-def spell_violation(violation: Mapping[str, Any]) -> str:
+def format_violation(violation: Mapping[str, Any]) -> str:
     """`peak SRAM 79.4 KiB > 48 KiB`."""
     name, value, limit = CONSTRAINT_NAMES[violation["constraint"]], violation["value"], violation["limit"]
     sign = ">" if value > limit else "<"
@@ -40,12 +40,12 @@ def spell_violation(violation: Mapping[str, Any]) -> str:
     return f"{name} {value / 1e6:.2f} M {sign} {limit / 1e6:g} M"
 
 
-def spell_points(difference: float) -> str:
+def format_points(difference: float) -> str:
     """A difference of accuracies: `+0.70 points`."""
     return f"{100 * difference:+.2f} points"
 
 
-def spell_macs_change(difference: int) -> str:
+def format_macs_change(difference: int) -> str:
     """`+1.01 M MACs`, or `the same MACs`."""
     if difference == 0:
         return "the same MACs"
@@ -54,7 +54,7 @@ def spell_macs_change(difference: int) -> str:
     return f"{difference / 1e6:+,.2f} M MACs"
 
 
-def spell_kib_change(difference: int, name: str) -> str:
+def format_kib_change(difference: int, name: str) -> str:
     """`+3.1 KiB of peak SRAM`, or `the same peak SRAM`."""
     if difference == 0:
         return f"the same {name}"
@@ -63,11 +63,11 @@ def spell_kib_change(difference: int, name: str) -> str:
     return f"{difference / KIB:+,.1f} KiB of {name}"
 
 
-def spell_params_change(difference: int) -> str:
+def format_params_change(difference: int) -> str:
     """`-2,112 parameters`, or `the same parameters`."""
     return f"{difference:+,} parameters" if difference else "the same parameters"
 
 
-def spell_place(place: int | str) -> str:
+def format_place(place: int | str) -> str:
     """`stage 2`, `the stem`."""
     return f"stage {place}" if isinstance(place, int) or place.isdigit() else f"the {place}"

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from search_examples import BUDGET, SPACE, TASK
 
-from nas.board import find_board
 from nas.cost import Budget
+from nas.cost.board import find_board
 from nas.datasets import load_dataset
 from nas.events import Event
-from nas.local_workshop import LocalWorkshop
-from nas.records import RunRecords
-from nas.store import RunStore
+from nas.records.run_records import RunRecords
+from nas.records.run_store import RunStore
 from nas.training import DistillRecipe, Recipe, TeacherSettings, TrainingSettings
-from nas.workspace import Workspace
+from nas.workspace.local_executor import LocalExecutor
+from nas.workspace.workspace import Workspace
 
 
 @pytest.fixture
@@ -59,10 +59,16 @@ def open_workspace(
             task=TASK,
             budget=budget,
             board=find_board("nrf52840"),
-            workshop=LocalWorkshop(
-                store, TASK, load_dataset("digits", validation_fraction=0.2, seed=0), tiny_training, 0, events.append
+            executor=LocalExecutor(
+                store.training_folder,
+                TASK,
+                load_dataset("digits", validation_fraction=0.2, seed=0),
+                tiny_training,
+                0,
+                events.append,
             ),
             seed=0,
+            events=events.append,
             num_niches=4,
         )
 
@@ -91,6 +97,6 @@ def example_copy(example_root: Path, tmp_path: Path) -> RunStore:
 @pytest.fixture(scope="session")
 def example_records(example_root: Path) -> RunRecords:
     """What the run `example` left behind."""
-    from agent.inquiry import read_records
+    from agent.running.reading import read_records
 
     return read_records(RunStore(example_root / "example"))

@@ -15,17 +15,17 @@ from search_examples import make_stage
 from agent.chat_models.registry import OpenedChatModel
 from agent.chat_models.scripted import ScriptedChatModel
 from agent.config import RunConfig, resolve_config
-from agent.resources import Resources
-from agent.runner import create_run, drive_run, open_run
-from agent.session import save_records
-from agent.tracking import Tracker
-from nas.architecture import Architecture
+from agent.running.resources import Resources
+from agent.running.runner import create_run, drive_run, open_run
+from agent.running.tracking import Tracker
+from agent.terminal.run_session import save_records
 from nas.cost import sample_feasible
 from nas.datasets import load_dataset
-from nas.events import EventSink, ignore_events
-from nas.halving import Contest
-from nas.store import RunStore
-from nas.workshop import Candidate, DeliveryOrder, TrainedPhase, delivery_event, phase_event
+from nas.events import ignore_events
+from nas.export.order import Exported, ExportOrder
+from nas.records.run_store import RunStore
+from nas.space.architecture import Architecture
+from nas.training import EpochResult, TrainedPhase, TrainingJob
 
 Call = tuple[str, dict[str, Any]]
 
@@ -76,26 +76,24 @@ PROPOSALS: tuple[Call, ...] = (
 FIGURES = {"c001": 0.9514, "c004": 0.9306, "c006": 0.9722, "c008": 0.9653, "c009": 0.9201, "c010": 0.0, "c011": 0.9792}
 
 
-class MadeUpWorkshop:
+class MadeUpExecutor:
     """Results instead of training: known accuracies, smooth curves, a delivery that is nowhere."""
 
-    def __init__(self, events: EventSink, figures: dict[str, float] | None = None) -> None:
-        self._events = events
+    def __init__(self, figures: dict[str, float] | None = None) -> None:
         self._figures = FIGURES if figures is None else figures
 
-    def train_ahead(self, candidates: Sequence[Candidate]) -> None:
+    def train_together(self, jobs: Sequence[TrainingJob]) -> None:
         pass
 
-    def mini(self, candidate_id: str, architecture: Architecture, contest: Contest | None = None) -> TrainedPhase:
-        return self._finish(candidate_id, "mini", self._accuracy(candidate_id, architecture), contest=contest)
+    def train(self, job: TrainingJob) -> TrainedPhase:
+        accuracy = self._accuracy(job.candidate_id, job.architecture)
+        if job.phase == "full":
+            accuracy += 0.0104
+        elif job.phase == "distill":
+            accuracy += 0.0035
+        return self._finish(job, accuracy, 0.9896 if job.phase == "distill" else None)
 
-    def full(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
-        return self._finish(candidate_id, "full", self._accuracy(candidate_id, architecture) + 0.0104)
-
-    def distill(self, candidate_id: str, architecture: Architecture) -> TrainedPhase:
-        return self._finish(candidate_id, "distill", self._accuracy(candidate_id, architecture) + 0.0035, 0.9896)
-
-    def deliver(self, order: DeliveryOrder) -> dict[str, Any]:
+    def export(self, order: ExportOrder) -> Exported:
         metrics = {
             "candidate": order.candidate_id,
             "board": order.limits.board_name,
@@ -113,8 +111,7 @@ class MadeUpWorkshop:
         }
         order.folder.mkdir(parents=True, exist_ok=True)
         (order.folder / "EXPLANATION.md").write_text(order.explanation, encoding="utf-8")
-        self._events(delivery_event(order.candidate_id, metrics))
-        return metrics
+        return Exported(metrics)
 
     def forget(self, candidate_id: str, phase: str) -> None:
         pass
@@ -124,35 +121,26 @@ class MadeUpWorkshop:
             return self._figures[candidate_id]
         return 0.85 + int(architecture.fingerprint(16)[:4], 16) % 1000 / 1e4
 
-    def _finish(
-        self,
-        candidate: str,
-        phase: str,
-        accuracy: float,
-        teacher: float | None = None,
-        contest: Contest | None = None,
-    ) -> TrainedPhase:
+    def _finish(self, job: TrainingJob, accuracy: float, teacher: float | None) -> TrainedPhase:
         diverged = accuracy == 0
         curve = tuple(
-            {
-                "epoch": epoch,
-                "epochs": EPOCHS,
-                "loss": round(2.3 / epoch, 4),
-                "learning_rate": 0.1,
-                "validation_accuracy": round(accuracy * (1 - 0.5 ** (2 * epoch)), 4) if epoch < EPOCHS else accuracy,
-                "seconds": 0.5,
-            }
+            EpochResult(
+                epoch=epoch,
+                epochs=EPOCHS,
+                loss=round(2.3 / epoch, 4),
+                learning_rate=0.1,
+                validation_accuracy=round(accuracy * (1 - 0.5 ** (2 * epoch)), 4) if epoch < EPOCHS else accuracy,
+                seconds=0.5,
+            )
             for epoch in range(1, 2 if diverged else EPOCHS + 1)
         )
         failure, stopped = "the loss was no longer a number" if diverged else "", ""
-        for epoch, result in enumerate(curve[:-1] if contest else (), start=1):
-            stopped = contest.judge(epoch, result["validation_accuracy"])
+        for result in curve[:-1] if job.stop_rule else ():
+            stopped = job.stop_rule.judge(result.epoch, result.validation_accuracy)
             if stopped:
-                curve, accuracy = curve[:epoch], result["validation_accuracy"]
+                curve, accuracy = curve[: result.epoch], result.validation_accuracy
                 break
-        outcome = TrainedPhase(phase, accuracy, curve, 0.5 * len(curve), failure, teacher, stopped=stopped)
-        self._events(phase_event(candidate, outcome))
-        return outcome
+        return TrainedPhase(job.phase, accuracy, curve, 0.5 * len(curve), failure, teacher, stopped=stopped)
 
 
 def says(*calls: Call, content: str = "") -> dict[str, Any]:
@@ -178,7 +166,7 @@ def finish_run(
             store,
             ignore_events,
             tracker=tracker,
-            open_workshop=lambda events: MadeUpWorkshop(events, figures),
+            open_executor=lambda: MadeUpExecutor(figures),
         )
         drive_run(run, lambda payload: list(payload["winners"]))
         if config.tracking.mlflow:

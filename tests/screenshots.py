@@ -18,12 +18,12 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 from selenium import webdriver
 
-from agent.inquiry import open_inquiry
-from agent.inquiry_text import print_turn
-from agent.narration import Narrator
-from agent.reporting import save_report
+from agent.report.saving import save_report
+from agent.running.inquiry import open_inquiry
+from agent.terminal.answers import print_turn
+from agent.transcript.narrator import Narrator
 from nas.events import Event, ignore_events
-from nas.store import RunStore
+from nas.records.run_store import RunStore
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 COLUMNS = 112

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nas.architecture import Task
 from nas.cost import Budget
-from nas.space import SearchSpace
+from nas.space.architecture import Task
+from nas.space.search_space import SearchSpace
 
 SPACE = SearchSpace(num_stages=3)
 TASK = Task(16, 16, 1, 10)

@@ -17,6 +17,10 @@ Answer = tuple[str, dict[str, Any]]
 Arguments = ParamSpec("Arguments")
 
 
+class NoArguments(BaseModel):
+    """This tool takes no arguments."""
+
+
 class CandidateArguments(BaseModel):
     """Arguments of every tool about one known candidate."""
 
@@ -28,7 +32,7 @@ def answer_tool(
 ) -> StructuredTool:
     """A langchain tool named like the function, whose docstring is what the language model reads.
 
-    `mask` narrows the arguments while a local model writes them (nas.masks); other models never see it.
+    `mask` narrows the arguments while a local model writes them (nas.search.masks); other models never see it.
     """
 
     @functools.wraps(function)
@@ -44,12 +48,12 @@ def answer_tool(
         description=function.__doc__ or "",
         args_schema=arguments,
         response_format="content_and_artifact",
-        handle_validation_error=_phrase_validation_error,
+        handle_validation_error=_describe_validation_error,
         metadata={MASK_KEY: mask} if mask is not None else None,
     )
 
 
-def _phrase_validation_error(error: Any) -> str:
+def _describe_validation_error(error: Any) -> str:
     if not isinstance(error, ValidationError):
         return f"error: {error}"
     faults = [f"{'.'.join(map(str, fault['loc']))[:80]}: {fault['msg'][:200]}" for fault in error.errors()]

@@ -6,7 +6,7 @@ from langchain_core.tools import StructuredTool
 from pydantic import BaseModel, Field
 
 from nas.explanation import comparisons
-from nas.records import RunRecords
+from nas.records.run_records import RunRecords
 from tools.answers import Answer, answer_tool
 
 

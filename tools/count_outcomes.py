@@ -5,9 +5,8 @@ from __future__ import annotations
 from langchain_core.tools import StructuredTool
 
 from nas.explanation import overview
-from nas.records import RunRecords
-from tools.answers import Answer, answer_tool
-from tools.pareto_status import NoArguments
+from nas.records.run_records import RunRecords
+from tools.answers import Answer, NoArguments, answer_tool
 
 
 def build_count_outcomes(records: RunRecords) -> StructuredTool:

@@ -6,7 +6,7 @@ from langchain_core.tools import StructuredTool
 from pydantic import Field
 
 from nas.explanation import measurements
-from nas.records import RunRecords
+from nas.records.run_records import RunRecords
 from tools.answers import Answer, CandidateArguments, answer_tool
 
 

@@ -8,13 +8,13 @@ from langchain_core.tools import StructuredTool
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
 from nas.errors import SettingError
-from nas.masks import EditMask
-from nas.schema import MAX_EDITS, MIN_EDITS, any_edits_schema, edits_schema
-from nas.space import Edit
-from nas.trial import Trial
-from nas.workspace import Workspace
+from nas.search.masks import EditMask
+from nas.search.trial import Trial
+from nas.space.json_schema import MAX_EDITS, MIN_EDITS, any_edits_schema, edits_schema
+from nas.space.search_space import Edit, SearchSpace
+from nas.workspace.proposal import Proposal
 from tools.answers import Answer, answer_tool
-from tools.propose_architecture import phrase_proposal
+from tools.propose_architecture import describe_proposal
 
 
 class EditArguments(BaseModel):
@@ -26,23 +26,26 @@ class EditArguments(BaseModel):
 
 
 def build_edit_architecture(
-    workspace: Workspace, parent: Trial | None = None, mask: EditMask | None = None
+    proposal: Proposal, parent: Trial | None = None, mask: EditMask | None = None
 ) -> StructuredTool:
-    """The tool `edit_architecture`; with a `parent` its schema holds only 2-3 edits that change something there."""
+    """The tool `edit_architecture`, which fills the proposal.
+
+    With a `parent` its schema holds only 2-3 edits that change something there.
+    """
 
     def edit_architecture(candidate_id: str, edits: list[EditArguments]) -> Answer:
         """Change fields of a known candidate. Returns the new candidate id, or the reason why there is none."""
         changes = [Edit(edit.stage, edit.field, edit.value) for edit in edits]
-        return phrase_proposal(workspace.edit(candidate_id, changes))
+        return describe_proposal(proposal.edit(candidate_id, changes))
 
-    arguments = _arguments_for_any(workspace) if parent is None else _arguments_for(workspace, parent)
+    arguments = _arguments_for_any(proposal.space) if parent is None else _arguments_for(proposal.space, parent)
     return answer_tool(edit_architecture, arguments, mask=mask)
 
 
-def _arguments_for(workspace: Workspace, parent: Trial) -> type[BaseModel]:
+def _arguments_for(space: SearchSpace, parent: Trial) -> type[BaseModel]:
     if parent.architecture is None:
         raise SettingError(f"edit_architecture needs a candidate with an architecture; {parent.id} has none")
-    edits: Any = Annotated[list[EditArguments], WithJsonSchema(edits_schema(workspace.space, parent.architecture))]
+    edits: Any = Annotated[list[EditArguments], WithJsonSchema(edits_schema(space, parent.architecture))]
     id_type = Annotated[str, WithJsonSchema({"const": parent.id})]
     return create_model(
         "EditArchitecture",
@@ -51,8 +54,8 @@ def _arguments_for(workspace: Workspace, parent: Trial) -> type[BaseModel]:
     )
 
 
-def _arguments_for_any(workspace: Workspace) -> type[BaseModel]:
-    edits: Any = Annotated[list[EditArguments], WithJsonSchema(any_edits_schema(workspace.space))]
+def _arguments_for_any(space: SearchSpace) -> type[BaseModel]:
+    edits: Any = Annotated[list[EditArguments], WithJsonSchema(any_edits_schema(space))]
     return create_model(
         "EditArchitecture",
         candidate_id=(str, Field(description="the candidate to start from, for example c001")),

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from langchain_core.tools import StructuredTool
 
-from nas.quantities import spell_place
-from nas.records import RunRecords
-from nas.workspace import Workspace
+from nas.quantities import KIB, format_place
+from nas.records.run_view import RunView
 from tools.answers import Answer, CandidateArguments, answer_tool
 
-KIB = 1024
 
-
-def build_estimate_peak_sram(workspace: Workspace, records: RunRecords | None = None) -> StructuredTool:
-    """The tool `estimate_peak_sram`, from the records of a run where they are given, else from the run so far."""
+def build_estimate_peak_sram(view: RunView) -> StructuredTool:
+    """The tool `estimate_peak_sram`."""
 
     def estimate_peak_sram(candidate_id: str) -> Answer:
         """Estimate the int8 peak SRAM (whole TFLM arena) and flash of a candidate and check them against the limits."""
-        assessment = (records or workspace).assess(candidate_id)
-        price, budget = assessment.report.price, workspace.budget
+        assessment = view.assess(candidate_id)
+        price, budget = assessment.report.price, view.budget
         violations = [violation for violation in assessment.violations if violation.constraint != "macs"]
         text = (
             f"{candidate_id}: peak SRAM {price.arena_bytes / KIB:.1f} KiB of {budget.peak_sram_bytes / KIB:g} KiB "
@@ -29,7 +26,7 @@ def build_estimate_peak_sram(workspace: Workspace, records: RunRecords | None = 
         peak = assessment.report.peak
         tensors = ", ".join(f"{buffer.name} {buffer.num_bytes:,}" for buffer in peak.live_tensors[:3])
         text += (
-            f" The peak of the activations is in {spell_place(peak.stage)}, operator {peak.operator} ({peak.op}, "
+            f" The peak of the activations is in {format_place(peak.stage)}, operator {peak.operator} ({peak.op}, "
             f"{peak.name}): {peak.live_bytes:,} bytes are alive there ({tensors})."
         )
         text = " ".join([text, *(violation.sentence() for violation in violations)])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from langchain_core.tools import StructuredTool
 
-from nas.records import RunRecords
-from nas.workspace import Workspace
+from nas.records.run_records import RunRecords
 from tools.compare_candidates import build_compare_candidates
 from tools.count_outcomes import build_count_outcomes
 from tools.describe_stage import build_describe_stage
@@ -23,22 +22,20 @@ from tools.tell_verdict import build_tell_verdict
 from tools.train_what_if import Confirm, Train, build_train_what_if
 
 
-def build_inquiry_toolbox(
-    workspace: Workspace, records: RunRecords, confirm: Confirm, train: Train
-) -> dict[str, StructuredTool]:
+def build_inquiry_toolbox(records: RunRecords, confirm: Confirm, train: Train) -> dict[str, StructuredTool]:
     """Every tool by its name. All but `train_what_if` only read and compute; that one asks a person first."""
     tools = (
-        build_explain(workspace, records),
+        build_explain(records),
         build_tell_verdict(records),
         build_price_edits(records),
         build_compare_candidates(records),
         build_describe_stage(records),
-        build_estimate_macs(workspace, records),
-        build_estimate_peak_sram(workspace, records),
+        build_estimate_macs(records),
+        build_estimate_peak_sram(records),
         build_tell_limits(records),
         build_tell_accuracy(records),
         build_rank_candidates(records),
-        build_pareto_status(workspace),
+        build_pareto_status(records),
         build_count_outcomes(records),
         build_tell_delivery(records),
         build_tell_run(records),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from langchain_core.tools import StructuredTool
 
-from nas.workspace import Workspace
+from nas.workspace.workspace import Workspace
 from tools.answers import Answer, CandidateArguments, answer_tool
 
 

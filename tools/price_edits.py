@@ -8,10 +8,10 @@ from langchain_core.tools import StructuredTool
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
 from nas.explanation.effects import find_effect
-from nas.explanation.verdicts import tell_effect
-from nas.records import RunRecords
-from nas.schema import any_edits_schema
-from nas.space import Edit
+from nas.explanation.verdicts import describe_effect
+from nas.records.run_records import RunRecords
+from nas.space.json_schema import any_edits_schema
+from nas.space.search_space import Edit
 from tools.answers import Answer, answer_tool
 from tools.edit_architecture import EditArguments
 
@@ -27,7 +27,7 @@ def build_price_edits(records: RunRecords) -> StructuredTool:
         """
         changes = read_edits(edits)
         effect = find_effect(records, candidate_id, changes, advise=True)
-        return tell_effect(effect, records), {
+        return describe_effect(effect, records), {
             "candidate": candidate_id,
             "edits": [edit.to_dict() for edit in changes],
             "macs": effect.price_after.macs,

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from nas.explanation import comparisons
 from nas.explanation.comparisons import Objective
-from nas.records import RunRecords
+from nas.records.run_records import RunRecords
 from tools.answers import Answer, answer_tool
 
 

@@ -8,7 +8,7 @@ from langchain_core.tools import StructuredTool
 from pydantic import BaseModel, Field
 
 from nas.explanation.checking import CLAIM_FIELDS, check_claims
-from nas.records import RunRecords
+from nas.records.run_records import RunRecords
 from tools.answers import Answer, answer_tool
 
 MOST = 12

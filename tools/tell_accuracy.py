@@ -5,7 +5,7 @@ from __future__ import annotations
 from langchain_core.tools import StructuredTool
 
 from nas.explanation import measurements
-from nas.records import RunRecords
+from nas.records.run_records import RunRecords
 from tools.answers import Answer, CandidateArguments, answer_tool
 
 
@@ -14,6 +14,6 @@ def build_tell_accuracy(records: RunRecords) -> StructuredTool:
 
     def tell_accuracy(candidate_id: str) -> Answer:
         """Tell a candidate's accuracies with the number of images and epochs behind them and a 95% interval."""
-        return measurements.tell_accuracy(records, candidate_id), {"candidate": candidate_id}
+        return measurements.describe_accuracy(records, candidate_id), {"candidate": candidate_id}
 
     return answer_tool(tell_accuracy, CandidateArguments)

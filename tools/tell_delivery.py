@@ -5,7 +5,7 @@ from __future__ import annotations
 from langchain_core.tools import StructuredTool
 
 from nas.explanation import measurements
-from nas.records import RunRecords
+from nas.records.run_records import RunRecords
 from tools.answers import Answer, CandidateArguments, answer_tool
 
 
@@ -14,6 +14,6 @@ def build_tell_delivery(records: RunRecords) -> StructuredTool:
 
     def tell_delivery(candidate_id: str) -> Answer:
         """Tell a delivered network's test accuracy as float and int8, its file, its flash and its arena."""
-        return measurements.tell_delivery(records, candidate_id), {"candidate": candidate_id}
+        return measurements.describe_delivery(records, candidate_id), {"candidate": candidate_id}
 
     return answer_tool(tell_delivery, CandidateArguments)

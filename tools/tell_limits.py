@@ -5,7 +5,7 @@ from __future__ import annotations
 from langchain_core.tools import StructuredTool
 
 from nas.explanation import measurements
-from nas.records import RunRecords
+from nas.records.run_records import RunRecords
 from tools.answers import Answer, CandidateArguments, answer_tool
 
 
@@ -14,6 +14,6 @@ def build_tell_limits(records: RunRecords) -> StructuredTool:
 
     def tell_limits(candidate_id: str) -> Answer:
         """Tell every limit (MACs, peak SRAM, flash), how much of it a candidate uses, and which one binds."""
-        return measurements.tell_limits(records, candidate_id), {"candidate": candidate_id}
+        return measurements.describe_limits(records, candidate_id), {"candidate": candidate_id}
 
     return answer_tool(tell_limits, CandidateArguments)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from langchain_core.tools import StructuredTool
 
 from nas.explanation import overview
-from nas.records import RunRecords
-from tools.answers import Answer, answer_tool
-from tools.pareto_status import NoArguments
+from nas.records.run_records import RunRecords
+from tools.answers import Answer, NoArguments, answer_tool
 
 
 def build_tell_run(records: RunRecords) -> StructuredTool:
@@ -15,6 +14,6 @@ def build_tell_run(records: RunRecords) -> StructuredTool:
 
     def tell_run() -> Answer:
         """Tell the run's task, data, board, budget, designer, seed, extent and duration."""
-        return overview.tell_run(records), {}
+        return overview.describe_run(records), {}
 
     return answer_tool(tell_run, NoArguments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from langchain_core.tools import StructuredTool
 
 from nas.explanation import verdicts
-from nas.records import RunRecords
+from nas.records.run_records import RunRecords
 from tools.answers import Answer, CandidateArguments, answer_tool
 
 
@@ -17,6 +17,6 @@ def build_tell_verdict(records: RunRecords) -> StructuredTool:
 
         Knows every proposal, also those that never became a network. Says who dominates a candidate off the front.
         """
-        return verdicts.tell_verdict(records, candidate_id), {"candidate": candidate_id}
+        return verdicts.describe_verdict(records, candidate_id), {"candidate": candidate_id}
 
     return answer_tool(tell_verdict, CandidateArguments)

@@ -8,10 +8,10 @@ from langchain_core.tools import StructuredTool
 
 from nas.errors import ProposalError
 from nas.explanation.effects import Effect, find_effect
-from nas.explanation.verdicts import tell_effect
-from nas.quantities import spell_accuracy
-from nas.records import RunRecords
-from nas.trial import Trial
+from nas.explanation.verdicts import describe_effect
+from nas.quantities import format_accuracy
+from nas.records.run_records import RunRecords
+from nas.search.trial import Trial
 from tools.answers import Answer, answer_tool
 from tools.edit_architecture import EditArguments
 from tools.price_edits import edit_arguments, read_edits
@@ -30,19 +30,21 @@ def build_train_what_if(records: RunRecords, confirm: Confirm, train: Train) -> 
         if not effect.edits:
             raise ProposalError(f"train_what_if needs edits that change {candidate_id}; these change nothing")
         if effect.known is not None:
-            return tell_effect(effect, records), told | {"trial": effect.known.id}
+            return describe_effect(effect, records), told | {"trial": effect.known.id}
         if not confirm(effect):
-            return f"{tell_effect(effect, records)}\nNothing was trained: nobody confirmed it.", told | {"trial": None}
+            return f"{describe_effect(effect, records)}\nNothing was trained: nobody confirmed it.", told | {
+                "trial": None
+            }
         trial = train(effect)
         if trial.validation_accuracy is None:
-            return f"{trial.id}, {candidate_id} with {effect.spell_edits()}: training {trial.state}.", told
+            return f"{trial.id}, {candidate_id} with {effect.describe_edits()}: training {trial.state}.", told
         own = records.find(candidate_id).validation_accuracy
         against = f", {100 * (trial.validation_accuracy - own):+.2f} points against {candidate_id}" if own else ""
         text = (
-            f"Trained as {trial.id}, {candidate_id} with {effect.spell_edits()}: "
-            f"{spell_accuracy(trial.validation_accuracy)} validation accuracy after {len(trial.curve)} epochs"
+            f"Trained as {trial.id}, {candidate_id} with {effect.describe_edits()}: "
+            f"{format_accuracy(trial.validation_accuracy)} validation accuracy after {len(trial.curve)} epochs"
             f"{against}. "
-            f"It is no part of the search: {effect.spell_change()}."
+            f"It is no part of the search: {effect.describe_change()}."
         )
         return text, told | {"trial": trial.id}
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from agent.chat_models.settings import ChatModelSettings
+from agent.chat_models.chat_model_settings import ChatModelSettings
 from nas.errors import SettingError
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-    from agent.chat_models.remote.chat_model import ChatServer
+    from agent.chat_models.remote.remote_chat_model import ChatServer
 
 Drive = Literal["check", "guided"]
 
@@ -82,9 +82,9 @@ def open_chat_model(
         case "smollm2" if spec == kind:
             return _open_smollm2(settings, cache, report)
         case "random" | "mutate" if spec == kind:
-            from agent.chat_models.samplers import SchemaSampler
+            from agent.chat_models.baselines import SchemaBaseline
 
-            model = SchemaSampler(seed=settings.seed, model_name=spec)
+            model = SchemaBaseline(seed=settings.seed, model_name=spec)
             return OpenedChatModel(model, spec, designs_whole=spec == "random", only_guided=True)
         case "scripted" if rest:
             from agent.chat_models.scripted import load_scripted
@@ -101,7 +101,7 @@ def open_chat_model(
 
 
 def _open_smollm2(settings: ChatModelSettings, cache: Path, report: Callable[[str], None]) -> OpenedChatModel:
-    from agent.chat_models.local.weights import fetch_smollm2
+    from agent.chat_models.local.smollm2 import fetch_smollm2
 
     # not checked at every start: it misses the first question of the check whatever the seed (a test asks it)
     return _load_local(fetch_smollm2(cache, report), "smollm2", settings, hub=False, drive="guided")
@@ -119,8 +119,8 @@ def _open_local(source: str, spec: str, settings: ChatModelSettings, report: Cal
 def _load_local(
     source: str | Path, name: str, settings: ChatModelSettings, *, hub: bool, drive: Drive = "check"
 ) -> OpenedChatModel:
-    from agent.chat_models.local.chat_model import LocalChatModel
     from agent.chat_models.local.engine import load_engine
+    from agent.chat_models.local.local_chat_model import LocalChatModel
 
     engine = load_engine(source, device=settings.device, dtype=settings.dtype, hub=hub)
     model = LocalChatModel(engine=engine, settings=settings, model_name=name)
@@ -133,7 +133,7 @@ def _open_server(kind: str, model: str, settings: ChatModelSettings) -> OpenedCh
         settings = settings.model_copy(update={"url": read_url(settings.url)})
     server = _connect_openai(model, settings) if kind == "openai" else _connect_hf_endpoint(model, settings)
 
-    from agent.chat_models.remote.chat_model import RemoteChatModel
+    from agent.chat_models.remote.remote_chat_model import RemoteChatModel
 
     remote = RemoteChatModel(server=server, settings=settings, model_name=spec)
     return OpenedChatModel(remote, spec, drive="check", context_tokens=settings.context_tokens)

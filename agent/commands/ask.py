@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agent.output import JsonOption, QuietOption, RunArgument, RunsOption
+from agent.terminal.output import JsonOption, QuietOption, RunArgument, RunsOption
 
 
 def ask(
@@ -26,11 +26,11 @@ def ask(
     """Ask one question about a run: why, why not, what if, how sure; answered from its records and estimators."""
     import sys
 
-    from agent.display import Display
-    from agent.inquiry import open_inquiry
-    from agent.inquiry_text import ask_person, print_turn
-    from agent.output import message_console, print_json, result_console
-    from nas.store import RunStore
+    from agent.running.inquiry import open_inquiry
+    from agent.terminal.answers import ask_person, print_turn
+    from agent.terminal.live_display import Display
+    from agent.terminal.output import message_console, print_json, result_console
+    from nas.records.run_store import RunStore
 
     store = RunStore.open(Path(runs), run)
     with Display(message_console(), quiet=quiet) as display:

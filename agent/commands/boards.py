@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from agent.output import JsonOption, QuietOption, print_json, result_console
+from agent.terminal.output import JsonOption, QuietOption, print_json, result_console
 
 
 def boards(json: JsonOption = False, quiet: QuietOption = False) -> None:
     """List the known boards with their limits and where the numbers come from."""
     from rich.table import Table
 
-    from nas.board import load_boards
+    from nas.cost.board import load_boards
 
     known = load_boards()
     if json:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.output import JsonOption, QuietOption, RunArgument, RunsOption
+from agent.terminal.output import JsonOption, QuietOption, RunArgument, RunsOption
 
 
 def chat(
@@ -24,8 +24,8 @@ def chat(
     """Talk about a run; questions and answers are kept with it. /help lists what else can be typed."""
     import sys
 
-    from agent.terminal_chat import converse_in_pipe, converse_in_terminal
-    from nas.store import RunStore
+    from agent.terminal.chat_session import converse_in_pipe, converse_in_terminal
+    from nas.records.run_store import RunStore
 
     store = RunStore.open(Path(runs), run)
     if sys.stdin.isatty() and not json:

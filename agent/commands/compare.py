@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from agent.report.groups import Group
 
-from agent.output import JsonOption, QuietOption, RunsOption, print_json, result_console
+from agent.terminal.output import JsonOption, QuietOption, RunsOption, print_json, result_console
 
 
 def compare(
@@ -24,7 +24,7 @@ def compare(
     """Compare runs of one task and budget: fronts, statistics, and hypervolume with intervals, as one HTML file."""
     from agent.report.figures import sum_statistics
     from agent.report.groups import group_runs
-    from agent.reporting import find_runs, save_comparison
+    from agent.report.saving import find_runs, save_comparison
 
     opened = save_comparison(find_runs(Path(runs), run), out)
     groups = group_runs(opened)
@@ -34,9 +34,9 @@ def compare(
     elif not quiet:
         console = result_console()
         for group in groups:
-            console.print(f"{group.designer}: hypervolume {group.hypervolume}{_spell_runs(group)}", markup=False)
+            console.print(f"{group.designer}: hypervolume {group.hypervolume}{_format_runs(group)}", markup=False)
         console.print(f"{len(opened)} runs compared in {out}", markup=False, soft_wrap=True)
 
 
-def _spell_runs(group: Group) -> str:
+def _format_runs(group: Group) -> str:
     return f" over {len(group.runs)} runs" if len(group.runs) > 1 else ""

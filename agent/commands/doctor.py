@@ -7,7 +7,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 
 from agent import exit_codes
-from agent.output import JsonOption, QuietOption, print_json, result_console
+from agent.terminal.output import JsonOption, QuietOption, print_json, result_console
 
 _PARTS = {
     "designer": (

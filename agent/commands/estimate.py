@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.output import JsonOption, QuietOption, print_json, result_console
+from agent.terminal.output import JsonOption, QuietOption, print_json, result_console
 
 if TYPE_CHECKING:
-    from nas.architecture import Task
+    from nas.space.architecture import Task
 
 _INPUT = re.compile(r"(\d+)x(\d+)x(\d+)")
 
@@ -35,7 +35,7 @@ def estimate(
     from dataclasses import replace
 
     from agent.config import resolve_config
-    from agent.cost_table import print_costs
+    from agent.terminal.cost_table import print_costs
     from nas.cost import find_violations, report
 
     config = resolve_config(preset, settings=settings or [], flags={"board": board})

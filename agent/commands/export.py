@@ -10,10 +10,18 @@ import typer
 
 if TYPE_CHECKING:
     from nas.explanation.explanation import Explanation
-    from nas.records import RunRecords
-    from nas.store import RunStore
+    from nas.records.run_records import RunRecords
+    from nas.records.run_store import RunStore
 
-from agent.output import JsonOption, QuietOption, RunArgument, RunsOption, message_console, print_json, result_console
+from agent.terminal.output import (
+    JsonOption,
+    QuietOption,
+    RunArgument,
+    RunsOption,
+    message_console,
+    print_json,
+    result_console,
+)
 
 
 def export(
@@ -31,12 +39,12 @@ def export(
 ) -> None:
     """(Re)build a candidate's delivery; trains it first if need be, refuses what does not fit the board."""
     from agent.config import read_config
-    from agent.display import Display
-    from agent.narration import build_delivery_table
-    from agent.resources import limit_threads, load_data
-    from agent.runner import build_local_workspace
+    from agent.running.resources import limit_threads, load_data
+    from agent.running.runner import build_local_workspace
+    from agent.terminal.live_display import Display
+    from agent.transcript.narrator import build_delivery_table
     from nas.errors import SettingError
-    from nas.store import RunStore
+    from nas.records.run_store import RunStore
 
     with RunStore.open(Path(runs), run) as store, Display(message_console(), quiet=quiet) as display:
         store.lock()
@@ -46,7 +54,7 @@ def export(
             config = config.for_board(board)
         limit_threads(config)
         workspace = build_local_workspace(config, store, load_data(config), display.show)
-        members = workspace.front().members
+        members = workspace.front
         if candidate is None and not members:
             raise SettingError(f"export needs a trained candidate; run {store.run_id} has none")
         chosen = candidate or members[0].id
@@ -54,7 +62,7 @@ def export(
             raise SettingError(f"export takes a trained candidate; {chosen} is {workspace.find(chosen).state}")
         workspace.require_fit(chosen)
         outcome = {"full": workspace.train_fully(chosen), "distill": workspace.distill(chosen)}
-        records = workspace.records({chosen: {name: asdict(phase) for name, phase in outcome.items()}})
+        records = workspace.snapshot({chosen: {name: asdict(phase) for name, phase in outcome.items()}})
         metrics = workspace.export(_find_explanation(store, chosen, records), records, folder=out)
     figures = {
         name: {"validation_accuracy": phase.validation_accuracy, "teacher_accuracy": phase.teacher_accuracy}

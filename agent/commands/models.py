@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from agent.output import JsonOption, QuietOption, print_json, result_console
+from agent.terminal.output import JsonOption, QuietOption, print_json, result_console
 
 # Where the servers listen unless told otherwise, by their own documentation.
 SERVERS = (
@@ -47,7 +47,7 @@ def models(json: JsonOption = False, quiet: QuietOption = False) -> None:
 
 def _find_weights() -> dict[str, object]:
     """Whether the embedded model's weights are in the cache, and their size in bytes."""
-    from agent.chat_models.local.weights import FOLDER_NAME, REQUIREMENT
+    from agent.chat_models.local.smollm2 import FOLDER_NAME, REQUIREMENT
     from agent.places import cache_folder
 
     folder = cache_folder() / FOLDER_NAME

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.output import JsonOption, QuietOption, RunArgument, RunsOption
+from agent.terminal.output import JsonOption, QuietOption, RunArgument, RunsOption
 
 if TYPE_CHECKING:
-    from nas.store import RunStore
+    from nas.records.run_store import RunStore
 
 
 def replay(
@@ -35,8 +35,8 @@ def replay(
     quiet: QuietOption = False,
 ) -> None:
     """Play a run's trace back in the terminal, or verify it."""
-    from agent.playback import Selection, list_steps, play, print_records
-    from nas.store import RunStore
+    from agent.terminal.playback import Selection, list_steps, play, print_records
+    from nas.records.run_store import RunStore
 
     store = RunStore.open(Path(runs), run)
     if verify:
@@ -56,10 +56,10 @@ def _verify(store: RunStore, *, json: bool, quiet: bool) -> None:
 
     from rich.text import Text
 
-    from agent.output import message_console, print_json, result_console
-    from agent.reexecution import verify
-    from nas.store import RunStore as Store
-    from nas.trace import Step
+    from agent.running.reexecution import verify
+    from agent.terminal.output import message_console, print_json, result_console
+    from nas.records.run_store import RunStore as Store
+    from nas.records.trace import Step
 
     console = message_console()
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.output import JsonOption, QuietOption, RunArgument, RunsOption, print_json, result_console
+from agent.terminal.output import JsonOption, QuietOption, RunArgument, RunsOption, print_json, result_console
 
 
 def report(
@@ -21,8 +21,8 @@ def report(
     quiet: QuietOption = False,
 ) -> None:
     """Write a run's report: one HTML file with plots, tables, explanation and transcript that needs no network."""
-    from agent.reporting import save_report
-    from nas.store import RunStore
+    from agent.report.saving import save_report
+    from nas.records.run_store import RunStore
 
     store = RunStore.open(Path(runs), run)
     path = save_report(store, out)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from agent.output import JsonOption, QuietOption, RunArgument, RunsOption
+from agent.terminal.output import JsonOption, QuietOption, RunArgument, RunsOption
 
 
 def resume(
@@ -30,9 +30,9 @@ def resume(
 ) -> None:
     """Continue an interrupted run where it stopped; with --from, fork a new run at an earlier step."""
     from agent.config import read_config
-    from agent.session import carry_on
+    from agent.terminal.run_session import carry_on
     from nas.errors import SettingError
-    from nas.store import RunStore
+    from nas.records.run_store import RunStore
 
     if step is None:
         if name or llm or llm_url:
@@ -44,7 +44,7 @@ def resume(
             mended = store.lock()
             carry_on(read_config(store.load_config()["config"]), lambda _: store, json=json, quiet=quiet, mended=mended)
         return
-    from agent.forking import configure_fork, fork_run, name_fork, read_shared_steps
+    from agent.running.forking import configure_fork, fork_run, name_fork, read_shared_steps
 
     source = RunStore.open(Path(runs), run)
     config = configure_fork(source, {"spec": llm, "url": llm_url})

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agent.output import JsonOption, QuietOption, RunsOption
+from agent.terminal.output import JsonOption, QuietOption, RunsOption
 
 
 def run(
@@ -44,9 +44,9 @@ def run(
 ) -> None:
     """Search, train, distill and deliver: the main job, start to finish."""
     from agent.config import resolve_config
-    from agent.runner import create_run, name_run
-    from agent.session import carry_on
-    from nas.store import RunStore
+    from agent.running.runner import create_run, name_run
+    from agent.terminal.run_session import carry_on
+    from nas.records.run_store import RunStore
 
     flags = {"data.spec": data, "board": board, "llm.spec": llm, "llm.url": llm_url, "approve": approve}
     numbers = {"workers": workers, "seed": seed}

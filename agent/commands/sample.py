@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from agent.output import JsonOption, QuietOption, print_json, print_line
+from agent.terminal.output import JsonOption, QuietOption, print_json, print_line
 
 
 def sample(

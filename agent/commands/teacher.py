@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.output import JsonOption, QuietOption, message_console, print_json, result_console
+from agent.terminal.output import JsonOption, QuietOption, message_console, print_json, result_console
 
 if TYPE_CHECKING:
     from nas.training import EpochResult
@@ -33,8 +33,8 @@ def teacher(
 ) -> None:
     """Train a teacher on a data set's training split; interrupted, the same command goes on after the last epoch."""
     from agent.config import resolve_config
-    from agent.display import Display
-    from agent.resources import limit_threads, load_data
+    from agent.running.resources import limit_threads, load_data
+    from agent.terminal.live_display import Display
     from nas.events import Event
     from nas.training.devices import choose_device
     from nas.training.teacher_tuning import tune_teacher

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent.output import JsonOption, QuietOption, RunArgument, RunsOption, print_json, result_console
+from agent.terminal.output import JsonOption, QuietOption, RunArgument, RunsOption, print_json, result_console
 
 
 def trials(run: RunArgument, runs: RunsOption = "runs", json: JsonOption = False, quiet: QuietOption = False) -> None:
@@ -13,8 +13,8 @@ def trials(run: RunArgument, runs: RunsOption = "runs", json: JsonOption = False
     from rich.text import Text
 
     from nas.plain_text import plain
-    from nas.quantities import spell_violation
-    from nas.store import RunStore
+    from nas.quantities import format_violation
+    from nas.records.run_store import RunStore
 
     found = RunStore.open(Path(runs), run).load_trials()
     if json:
@@ -24,15 +24,15 @@ def trials(run: RunArgument, runs: RunsOption = "runs", json: JsonOption = False
     for name in ("trial", "state", "from", "accuracy %", "MACs M", "peak SRAM KiB", "why"):
         table.add_column(name, justify="right" if name.endswith(("%", "M", "KiB")) else "left")
     for trial in found:
-        costs = trial.costs or {}
+        costs = trial.costs
         table.add_row(
             trial.id,
             trial.state,
             trial.parent or "",
             f"{100 * trial.validation_accuracy:.2f}" if trial.validation_accuracy is not None else "",
-            f"{costs['macs'] / 1e6:.2f}" if costs else "",
-            f"{costs['arena_bytes'] / 1024:.1f}" if costs else "",
-            Text("; ".join(map(spell_violation, trial.violations)) or plain(trial.reason)),
+            f"{costs.macs / 1e6:.2f}" if costs else "",
+            f"{costs.arena_bytes / 1024:.1f}" if costs else "",
+            Text("; ".join(map(format_violation, trial.violations)) or plain(trial.reason)),
         )
     if not quiet:
         result_console().print(table)

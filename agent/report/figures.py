@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from agent.report.published import PublishedSearch
 from nas.explanation.facts import END_NAMES
-from nas.explanation.uncertainty import wilson_interval
-from nas.pareto import find_trends
 from nas.plain_text import plain
-from nas.quantities import CONSTRAINT_NAMES, KIB, spell_violation
-from nas.records import RunRecords
-from nas.trial import Trial
+from nas.quantities import CONSTRAINT_NAMES, KIB, format_violation
+from nas.records.run_records import RunRecords
+from nas.search.pareto import find_trends
+from nas.search.trial import Trial
+from nas.statistics import wilson_interval
 
 MEGA = 1e6
 _NEVER_LEGAL = ("invalid", "duplicate", "rejected")
@@ -55,14 +55,14 @@ def _read_candidate(records: RunRecords, trial: Trial) -> Candidate:
         parent=plain(trial.parent or ""),
         accuracy_percent=None if accuracy is None else 100 * accuracy,
         interval=str(wilson_interval(accuracy, count)) if accuracy is not None and count else "",
-        macs_m=costs["macs"] / MEGA if costs else None,
-        params=costs["params"] if costs else None,
-        head_kib=costs["head_bytes"] / KIB if costs else None,
+        macs_m=costs.macs / MEGA if costs else None,
+        params=costs.params if costs else None,
+        head_kib=costs.head_bytes / KIB if costs else None,
         # what the arena needs beyond the activations: the two parts sum to the whole also where a tiny head needs more
-        tail_kib=(costs["arena_bytes"] - costs["head_bytes"]) / KIB if costs else None,
-        sram_kib=costs["arena_bytes"] / KIB if costs else None,
-        flash_kib=costs["flash_bytes"] / KIB if costs else None,
-        why=plain("; ".join(map(spell_violation, trial.violations)) or trial.reason),
+        tail_kib=(costs.arena_bytes - costs.head_bytes) / KIB if costs else None,
+        sram_kib=costs.arena_bytes / KIB if costs else None,
+        flash_kib=costs.flash_bytes / KIB if costs else None,
+        why=plain("; ".join(map(format_violation, trial.violations)) or trial.reason),
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from agent.report.figures import ProgressStep
 from nas.plain_text import plain
-from nas.records import RunRecords
+from nas.records.run_records import RunRecords
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.report.figures import MEGA
-from nas.architecture import Architecture, plan_blocks
 from nas.cost import CostReport
 from nas.explanation.explanation import Explanation, read_explanation
-from nas.explanation.facts import describe_stage, tell_costs, tell_origin, tell_place, tell_state
-from nas.explanation.uncertainty import wilson_interval
+from nas.explanation.facts import describe_costs, describe_origin, describe_place, describe_stage, describe_state
 from nas.plain_text import plain
-from nas.quantities import KIB, spell_accuracy, spell_kib, spell_phase
-from nas.records import RunRecords
+from nas.quantities import KIB, format_accuracy, format_kib, format_phase
+from nas.records.run_records import RunRecords
+from nas.space.architecture import Architecture, plan_blocks
+from nas.statistics import wilson_interval
 
 PHASE_NAMES = {"mini": "mini-phase", "full": "full training", "distill": "distillation"}
 
@@ -101,16 +101,16 @@ def read_member(records: RunRecords, candidate: str) -> Member:
     outcome = records.outcomes.get(candidate, {})
     told = records.explanations.get(candidate)
     explanation = read_explanation(told) if told else None
-    about = (tell_origin(trial), tell_state(trial), tell_place(trial, records.front))
+    about = (describe_origin(trial), describe_state(trial), describe_place(trial, records.front))
     return Member(
         id=candidate,
-        about=(" ".join(filter(None, about)), *tell_costs(costs, records.budget)),
+        about=(" ".join(filter(None, about)), *describe_costs(costs, records.budget)),
         stages=_read_stages(records.architecture(candidate), records, costs),
         operators=_read_operators(costs),
         head_kib=costs.price.head_bytes / KIB,
         epochs=tuple(_read_epochs({"mini": {"curve": trial.curve}} | dict(outcome))),
         statements=tuple(_read_statements(explanation)) if explanation else (),
-        checked=explanation.say_what_was_checked() if explanation else "",
+        checked=explanation.describe_checks() if explanation else "",
         delivery=tuple(_read_delivery(outcome)),
         classes=tuple(_read_classes(outcome.get("metrics", {}))),
     )
@@ -172,18 +172,18 @@ def _read_delivery(outcome: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The delivered network's figures, each with its unit and where it comes from."""
     for phase in ("full", "distill"):
         if phase in outcome:
-            yield f"validation accuracy, {PHASE_NAMES[phase]}", plain(spell_phase(outcome[phase]))
+            yield f"validation accuracy, {PHASE_NAMES[phase]}", plain(format_phase(outcome[phase]))
     metrics = outcome.get("metrics")
     if metrics is None:
         return
     images = f"{metrics['num_test_images']:,} test images"
-    yield f"test accuracy, float ({images})", spell_accuracy(metrics["float_test_accuracy"])
-    yield f"test accuracy, int8 in TFLM ({images})", spell_accuracy(metrics["int8_test_accuracy"])
-    yield "int8 and float agree on", spell_accuracy(metrics["agreement"])
-    yield "model.tflite", spell_kib(metrics["tflite_bytes"])
-    yield "flash: file and TFLM's code, estimated", spell_kib(metrics["flash_bytes"])
-    yield "arena on the 32-bit MCU, TFLM, estimated", spell_kib(metrics["estimated_arena_bytes"])
-    yield "arena on the 64-bit host, TFLM, measured", spell_kib(metrics["measured_arena_bytes"])
+    yield f"test accuracy, float ({images})", format_accuracy(metrics["float_test_accuracy"])
+    yield f"test accuracy, int8 in TFLM ({images})", format_accuracy(metrics["int8_test_accuracy"])
+    yield "int8 and float agree on", format_accuracy(metrics["agreement"])
+    yield "model.tflite", format_kib(metrics["tflite_bytes"])
+    yield "flash: file and TFLM's code, estimated", format_kib(metrics["flash_bytes"])
+    yield "arena on the 32-bit MCU, TFLM, estimated", format_kib(metrics["estimated_arena_bytes"])
+    yield "arena on the 64-bit host, TFLM, measured", format_kib(metrics["measured_arena_bytes"])
 
 
 def _read_classes(metrics: Mapping[str, Any]) -> Iterator[ClassAccuracy]:
@@ -191,7 +191,7 @@ def _read_classes(metrics: Mapping[str, Any]) -> Iterator[ClassAccuracy]:
         yield ClassAccuracy(
             name=plain(row["class"]),
             images=row["num_images"],
-            float_accuracy=spell_accuracy(row["float_accuracy"]),
-            int8_accuracy=spell_accuracy(row["int8_accuracy"]),
+            float_accuracy=format_accuracy(row["float_accuracy"]),
+            int8_accuracy=format_accuracy(row["int8_accuracy"]),
             interval=str(wilson_interval(row["int8_accuracy"], row["num_images"])),
         )

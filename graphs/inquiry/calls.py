@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from graphs.inquiry.mentions import default_candidate, find_role
+from graphs.inquiry.entities import default_candidate, find_role
 from graphs.inquiry.question import POINTS_BACK, Question
-from nas.trial import Trial
+from nas.search.trial import Trial
 
 ToolCall = Mapping[str, Any]  # tool: its name; args
 
@@ -57,7 +57,7 @@ def _verdict(asked: Question) -> list[ToolCall]:
 
 
 def _what_if(asked: Question) -> list[ToolCall]:
-    if not asked.wishes or asked.subject is None:
+    if not asked.intents or asked.subject is None:
         return []
     if asked.trial is not None and asked.trial.architecture is None:
         return [call_of("tell_verdict", candidate_id=asked.subject)]
@@ -66,8 +66,10 @@ def _what_if(asked: Question) -> list[ToolCall]:
     if any(asked.changes(edit) for edit in asked.edits):
         edits = [edit.to_dict() for edit in asked.edits]
         return [call_of("price_edits", candidate_id=asked.subject, edits=edits)]
-    wished = tuple(stage for wish in asked.wishes for stage in wish.stages)  # it is what the question wishes already
-    stages = dict.fromkeys(wished or asked.stages or range(1, asked.records.space.num_stages + 1))
+    intended = tuple(
+        stage for intent in asked.intents for stage in intent.stages
+    )  # it is what the question intents already
+    stages = dict.fromkeys(intended or asked.stages or range(1, asked.records.space.num_stages + 1))
     return [call_of("describe_stage", candidate_id=asked.subject, stage=number) for number in stages]
 
 

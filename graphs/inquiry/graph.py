@@ -18,7 +18,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from graphs.conversation import NO_TEXT, clean_text, from_plain, to_plain
-from graphs.inquiry.figures import Told, find_false_statements, find_unsupported
+from graphs.inquiry.figure_check import Told, find_false_statements, find_unsupported
 from graphs.inquiry.question import Focus
 from graphs.inquiry.router import route_question
 from graphs.inquiry.state import InquiryState
@@ -26,7 +26,7 @@ from graphs.tracing import AnswerSource, ChatCall, call_chat_model, call_tool, d
 from nas.events import EventSink
 from nas.explanation.checking import gather_facts
 from nas.plain_text import plain_lines
-from nas.records import RunRecords
+from nas.records.run_records import RunRecords
 from prompts import render
 
 MAX_ANSWERS = 8  # of the chat model for one question

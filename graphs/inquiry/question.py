@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphs.inquiry.mentions import default_candidate, find_role
-from graphs.inquiry.wishes import Wish, resolve_edits
-from nas.records import RunRecords
-from nas.space import Edit
-from nas.trial import Trial
+from graphs.inquiry.entities import default_candidate, find_role
+from graphs.inquiry.intents import Intent, resolve_edits
+from nas.records.run_records import RunRecords
+from nas.search.trial import Trial
+from nas.space.search_space import Edit
 
 POINTS_BACK = re.compile(r"\b(?:it|its|it's|this|that|same|there|the (?:network|candidate|model))\b", re.I)
 
@@ -34,7 +34,7 @@ class Question:
     focus: Focus
     candidates: tuple[str, ...]
     stages: tuple[int, ...]
-    wishes: tuple[Wish, ...]
+    intents: tuple[Intent, ...]
 
     @property
     def subject(self) -> str | None:
@@ -60,11 +60,11 @@ class Question:
 
     @property
     def edits(self) -> list[Edit]:
-        """The edits of the subject that it wishes."""
+        """The edits of the subject that it intents."""
         trial = self.trial
         if trial is None or trial.architecture is None:
             return []
-        return resolve_edits(self.wishes, trial.architecture, self.records.space)
+        return resolve_edits(self.intents, trial.architecture, self.records.space)
 
     def changes(self, edit: Edit) -> bool:
         """Whether an edit sets anything that its stage is not already; true for a stage that does not exist."""

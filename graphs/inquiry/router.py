@@ -11,11 +11,11 @@ import re
 from dataclasses import dataclass
 
 from graphs.inquiry.calls import CALLS, ToolCall, call_of
-from graphs.inquiry.mentions import find_candidates, find_stages, mend_spelling
+from graphs.inquiry.entities import find_candidates, find_stages, mend_spelling
+from graphs.inquiry.intents import find_intents
 from graphs.inquiry.question import Focus, Question
 from graphs.inquiry.topics import Topic, load_topics
-from graphs.inquiry.wishes import find_wishes
-from nas.records import RunRecords
+from nas.records.run_records import RunRecords
 
 _SURE = 0.1  # a topic (of 20) that is less likely than this is a guess
 _CLOSE = 0.6  # a second topic that is this near to the first is answered, too
@@ -37,11 +37,11 @@ def route_question(question: str, records: RunRecords, focus: Focus) -> Route:
     if not re.search(r"\w\w", text):
         return Route(reason="there is no question in it")
     count = records.space.num_stages
-    wishes = tuple(find_wishes(text, count))
-    asked = Question(text, records, focus, tuple(find_candidates(text)), find_stages(text, count), wishes)
+    intents = tuple(find_intents(text, count))
+    asked = Question(text, records, focus, tuple(find_candidates(text)), find_stages(text, count), intents)
     if calls := _lean(asked):
         return Route(tuple(calls))
-    ranked = load_topics().rank(text, has_wish=bool(wishes))
+    ranked = load_topics().rank(text, has_intent=bool(intents))
     if ranked[0][0].declines:
         return Route(reason=ranked[0][0].declines)
     calls = _take(asked, ranked)
@@ -69,7 +69,7 @@ def _lean(asked: Question) -> list[ToolCall]:
     """ "And c006?", "and stage 2?": the last question again, about something else."""
     words = asked.text.split()
     is_bare = len(words) <= 2 and (asked.candidates or asked.stages)
-    if asked.focus.tool is None or asked.wishes or len(words) > _MAX_LEANING_WORDS:
+    if asked.focus.tool is None or asked.intents or len(words) > _MAX_LEANING_WORDS:
         return []
     if not (_LEANS.search(asked.text) or is_bare):
         return []

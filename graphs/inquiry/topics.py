@@ -35,9 +35,9 @@ class Topics:
 
     by_name: Mapping[str, Topic]
 
-    def rank(self, question: str, *, has_wish: bool) -> list[tuple[Topic, float]]:
-        """The topics with their probabilities, the likeliest first. `has_wish`: it names a change of a field."""
-        probabilities = self._classifier.predict_proba([normalize(question, has_wish=has_wish)])[0]
+    def rank(self, question: str, *, has_intent: bool) -> list[tuple[Topic, float]]:
+        """The topics with their probabilities, the likeliest first. `has_intent`: it names a change of a field."""
+        probabilities = self._classifier.predict_proba([normalize(question, has_intent=has_intent)])[0]
         found = zip(self._classifier.classes_, probabilities, strict=True)
         ranked = sorted(found, key=lambda pair: -pair[1])
         return [(self.by_name[name], float(probability)) for name, probability in ranked]
@@ -48,7 +48,7 @@ class Topics:
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline, make_union
 
-        from graphs.inquiry.wishes import names_a_change
+        from graphs.inquiry.intents import names_a_change
 
         words = TfidfVectorizer(tokenizer=str.split, token_pattern=None, ngram_range=(1, 3), sublinear_tf=True)
         pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)
@@ -57,18 +57,18 @@ class Topics:
             make_union(words, pieces),
             LogisticRegression(C=_REGULARIZATION, class_weight="balanced", max_iter=500),
         )
-        texts = [normalize(question, has_wish=names_a_change(question)) for question, _ in examples]
+        texts = [normalize(question, has_intent=names_a_change(question)) for question, _ in examples]
         return classifier.fit(texts, [name for _, name in examples])
 
 
-def normalize(question: str, *, has_wish: bool) -> str:
+def normalize(question: str, *, has_intent: bool) -> str:
     """The question in lower case with placeholders for ids, stages and numbers, and marks of what it mentions."""
     text = question.lower()
     candidates = {match[0] for match in _CANDIDATE.finditer(text)}
     text = _NUMBER.sub(" num ", _STAGE.sub(" stagenum ", _CANDIDATE.sub(" candid ", text)))
     words = re.findall(r"[^\W_]+|[%?/]", text)
     marks = ["markpair"] if len(candidates) > 1 else []
-    marks += ["markwish"] if has_wish else []
+    marks += ["markwish"] if has_intent else []
     marks += ["markshort"] if len(words) <= 2 else []
     return " ".join(["^", *words, *marks])
 

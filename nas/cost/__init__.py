@@ -1,18 +1,19 @@
 """What an architecture costs on a microcontroller, before a second of training; no torch, no tensorflow."""
 
 from nas.cost.budget import Budget
-from nas.cost.constraints import Violation, find_violations, spell_quantity
-from nas.cost.edits import Change, EditSuggestion, find_edits
+from nas.cost.cheapest_edits import Change, EditSuggestion, find_edits
+from nas.cost.constraints import Violation, find_violations, format_quantity
 from nas.cost.feasible import sample_feasible
 from nas.cost.legality import Constraint, is_legal
 from nas.cost.operators import Operator, OperatorList, Tensor, lower
-from nas.cost.report import CostReport, Peak, Price, StageShare, price, report
+from nas.cost.price import CostReport, Costs, Peak, Price, StageShare, price, report
 
 __all__ = [
     "Budget",
     "Change",
     "Constraint",
     "CostReport",
+    "Costs",
     "EditSuggestion",
     "Operator",
     "OperatorList",
@@ -23,10 +24,10 @@ __all__ = [
     "Violation",
     "find_edits",
     "find_violations",
+    "format_quantity",
     "is_legal",
     "lower",
     "price",
     "report",
     "sample_feasible",
-    "spell_quantity",
 ]

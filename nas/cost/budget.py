@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from nas.board import Board
+from nas.cost.board import Board
 
 
 class Budget(BaseModel):

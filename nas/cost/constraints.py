@@ -7,15 +7,15 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
-from nas.architecture import Architecture, Task
 from nas.cost.budget import Budget
-from nas.cost.edits import EditSuggestion, find_edits
+from nas.cost.cheapest_edits import EditSuggestion, find_edits
 from nas.cost.legality import UNITS, Constraint, broken_limits, constrained_value
 from nas.cost.operators import Place
-from nas.cost.report import CostReport, report
-from nas.space import SearchSpace
+from nas.cost.price import CostReport, report
+from nas.quantities import KIB, format_place
+from nas.space.architecture import Architecture, Task
+from nas.space.search_space import SearchSpace
 
-KIB = 1024
 SHOWN_STAGES = 3
 SHOWN_TENSORS = 4
 
@@ -25,8 +25,8 @@ class Violation:
     """One broken limit.
 
     `cause` holds, for peak SRAM, the operator at the peak with its stage, live bytes and live tensors, and the arena's
-    parts (`planning_bytes`: what starting takes beyond head and tail, see setup.py); for MACs and flash the stages that
-    cost most. Each of `cheapest_edits` keeps all limits; `searched`: whether any were sought.
+    parts (`planning_bytes`: what starting takes beyond head and tail, see startup.py); for MACs and flash the stages
+    that cost most. Each of `cheapest_edits` keeps all limits; `searched`: whether any were sought.
     """
 
     constraint: Constraint
@@ -54,7 +54,7 @@ class Violation:
 
     def _verdict(self) -> str:
         side = "below the minimum" if self.value < self.limit else "above the limit"
-        value, limit = spell_quantity(self.constraint, self.value), spell_quantity(self.constraint, self.limit)
+        value, limit = format_quantity(self.constraint, self.value), format_quantity(self.constraint, self.limit)
         if self.constraint == "macs":
             return f"MACs are {value}, {side} of {limit}."
         name = "Peak SRAM" if self.constraint == "peak_sram" else "Flash"
@@ -62,7 +62,7 @@ class Violation:
 
     def _explain(self) -> str:
         if self.constraint != "peak_sram":
-            shares = ", ".join(f"{_spell_place(entry['stage'])} {entry['share']:.0%}" for entry in self.cause["stages"])
+            shares = ", ".join(f"{format_place(entry['stage'])} {entry['share']:.0%}" for entry in self.cause["stages"])
             return f"Most of it: {shares}."
         head, tail = self.cause["head_bytes"], self.cause["tail_bytes"]
         tensors = self.cause["live_tensors"][:SHOWN_TENSORS]
@@ -73,7 +73,7 @@ class Violation:
         planning = f", and {extra:,} more for a moment at start" if extra else ""
         return (
             f"The peak is operator {self.cause['operator']} ({self.cause['op']}, {self.cause['name']}) in "
-            f"{_spell_place(self.cause['stage'])}, where {self.cause['live_bytes']:,} bytes are alive: {listed}{rest}. "
+            f"{format_place(self.cause['stage'])}, where {self.cause['live_bytes']:,} bytes are alive: {listed}{rest}. "
             f"TFLM's plan puts them in {head:,} bytes and adds {tail:,} of its own{planning}."
         )
 
@@ -84,7 +84,7 @@ class Violation:
             return " No edit of one or two fields was found that keeps all limits: change more."
         options = "; or ".join(
             " and ".join(map(str, edit.changes))
-            + f" (then {spell_quantity(self.constraint, constrained_value(edit.price, self.constraint))})"
+            + f" (then {format_quantity(self.constraint, constrained_value(edit.price, self.constraint))})"
             for edit in self.cheapest_edits
         )
         return f" Cheapest edits that keep all limits: {options}."
@@ -142,12 +142,8 @@ def _find_cause(account: CostReport, constraint: Constraint) -> dict[str, Any]:
     }
 
 
-def spell_quantity(constraint: Constraint, value: int) -> str:
+def format_quantity(constraint: Constraint, value: int) -> str:
     """A figure as people read it: `12.4 M` (MACs), `310.5 KiB`."""
     if constraint != "macs":
         return f"{value / KIB:,.1f} KiB"
     return f"{value / 1e6:.3g} M" if value < 1e9 else f"{value / 1e6:,.0f} M"
-
-
-def _spell_place(place: Place) -> str:
-    return f"stage {place}" if isinstance(place, int) else f"the {place}"

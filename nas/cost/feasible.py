@@ -13,13 +13,13 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from nas.architecture import Architecture, Stage, Task
 from nas.cost.budget import Budget
-from nas.cost.report import price
+from nas.cost.price import price
 from nas.cost.screening import fits_from_below, price_if_legal, reaches_macs, screen_runs
-from nas.cost.stage_costs import StageCosts, head_costs, stage_costs, stem_costs
+from nas.cost.stage_costs import StageCosts, classifier_costs, stage_costs, stem_costs
 from nas.errors import SettingError
-from nas.space import Choice, SearchSpace
+from nas.space.architecture import Architecture, Stage, Task
+from nas.space.search_space import Choice, SearchSpace
 
 MAX_DRAWS = 20_000  # stages drawn before the legal part counts as not found; a few seconds
 DRAWS_PER_STAGE = 200  # draws of one stage before starting anew
@@ -109,7 +109,7 @@ def _sum_stages(stages: Sequence[Stage], task: Task) -> list[StageCosts]:
     for stage in stages:
         costs, features = stage_costs(stage, features)
         runs.append(costs)
-    return [*runs, head_costs(task, features)]
+    return [*runs, classifier_costs(task, features)]
 
 
 def extreme_stage(space: SearchSpace, *, smallest: bool) -> Stage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from nas.cost.budget import Budget
-from nas.cost.report import Price
+from nas.cost.price import Price
 
 Constraint: TypeAlias = Literal["macs", "peak_sram", "flash"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
-from nas.architecture import ActivationKind, Architecture, BlockPlan, Task, plan_blocks, same_output
+from nas.space.architecture import ActivationKind, Architecture, BlockPlan, Task, plan_blocks, same_output
 
 OperatorKind: TypeAlias = Literal[
     "CONV_2D", "DEPTHWISE_CONV_2D", "LEAKY_RELU", "LOGISTIC", "MUL", "MEAN", "ADD", "FULLY_CONNECTED"
@@ -149,7 +149,7 @@ def stem_steps(task: Task) -> tuple[Step, ...]:
     return (_convolution("stem", 0, 3, task.channels, (*size, task.stem_channels), fused="relu6"),)
 
 
-def head_steps(task: Task, in_channels: int) -> tuple[Step, ...]:
+def classifier_steps(task: Task, in_channels: int) -> tuple[Step, ...]:
     """The head: global average pooling and one linear layer."""
     weights = in_channels * task.num_classes
     pool = _mean("head_pool", 0, (in_channels,))
@@ -224,7 +224,7 @@ def lower(architecture: Architecture, task: Task) -> OperatorList:
     for plan in plan_blocks(architecture, task):
         _place(tensors, operators, block_steps(plan), plan.stage, plan.block)
         channels = plan.out_channels
-    _place(tensors, operators, head_steps(task, channels), "head", None)
+    _place(tensors, operators, classifier_steps(task, channels), "head", None)
     return OperatorList(tuple(tensors), tuple(operators))
 
 

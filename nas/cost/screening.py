@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nas.architecture import Architecture, Task
 from nas.cost.budget import Budget
 from nas.cost.flash import flash_bytes, tflite_bytes
 from nas.cost.legality import is_legal
-from nas.cost.report import Price, price
-from nas.cost.stage_costs import StageCosts, head_costs, stage_costs, stem_costs, sum_tails
+from nas.cost.price import Price, price
+from nas.cost.stage_costs import StageCosts, classifier_costs, stage_costs, stem_costs, sum_tails
 from nas.cost.tail import MCU, tail_bytes
+from nas.space.architecture import Architecture, Task
 
 
 def screen_runs(architecture: Architecture, task: Task) -> list[StageCosts] | None:
@@ -22,7 +22,7 @@ def screen_runs(architecture: Architecture, task: Task) -> list[StageCosts] | No
         if features.height * features.width == 1:
             return None
         runs.append(costs)
-    runs.append(head_costs(task, features))
+    runs.append(classifier_costs(task, features))
     return runs
 
 

@@ -12,10 +12,10 @@ from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
-from nas.architecture import Architecture, BlockPlan, Stage, Task, plan_stage, same_output
 from nas.cost.flash import file_bytes
-from nas.cost.operators import Step, align, block_steps, depthwise_weights, head_steps, stem_steps
+from nas.cost.operators import Step, align, block_steps, classifier_steps, depthwise_weights, stem_steps
 from nas.cost.tail import TailTerms, tail_terms
+from nas.space.architecture import Architecture, BlockPlan, Stage, Task, plan_stage, same_output
 
 
 class Lifetimes(NamedTuple):
@@ -149,9 +149,9 @@ def stem_costs(task: Task) -> tuple[StageCosts, FeatureMap]:
 
 
 @lru_cache(maxsize=1 << 10)
-def head_costs(task: Task, source: FeatureMap) -> StageCosts:
+def classifier_costs(task: Task, source: FeatureMap) -> StageCosts:
     """The costs of the head that reads `source`."""
-    return sum_steps(head_steps(task, source.channels), align(source.channels * source.height * source.width))
+    return sum_steps(classifier_steps(task, source.channels), align(source.channels * source.height * source.width))
 
 
 def network_costs(architecture: Architecture, task: Task) -> list[StageCosts]:
@@ -161,5 +161,5 @@ def network_costs(architecture: Architecture, task: Task) -> list[StageCosts]:
     for stage in architecture.stages:
         costs, features = stage_costs(stage, features)
         runs.append(costs)
-    runs.append(head_costs(task, features))
+    runs.append(classifier_costs(task, features))
     return runs

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from nas.explanation.effects import find_effect
 from nas.explanation.statements import Facts, Finding, Quantity, check_text, read_quantities
 from nas.plain_text import plain
-from nas.quantities import spell_accuracy, spell_kib, spell_macs
-from nas.records import RunRecords
-from nas.space import STAGE_FIELDS, spell_choice
+from nas.quantities import format_accuracy, format_kib, format_macs
+from nas.records.run_records import RunRecords
+from nas.space.search_space import STAGE_FIELDS, format_choice
 
 Verdict = Literal["true", "corrected", "dropped"]
 MAX_REASON = 300
@@ -48,7 +48,7 @@ class CheckedClaim:
 
     def sentence(self) -> str:
         """The claim with the recorded value in the place of a false one."""
-        figure = spell_value(self.field, self.recorded)
+        figure = format_value(self.field, self.recorded)
         return f"{self.subject}: {self.field} is {figure}" + (f". {self.reason}" if self.reason else ".")
 
 
@@ -73,7 +73,7 @@ def _check(records: RunRecords, candidate_id: str, facts: dict[str, Facts], clai
         facts[about[0]] = gather_facts(records, about[0])
     reason, wrong = _keep_reason(plain(claim.get("reason", ""))[:MAX_REASON], about[0], facts, about[1])
     verdict: Verdict = "true" if is_same_value(value, known) else "corrected"
-    notes = [f"claimed {spell_value(field, value)}"] if verdict == "corrected" else []
+    notes = [f"claimed {format_value(field, value)}"] if verdict == "corrected" else []
     if verdict == "corrected":
         reason = ""  # it argues from a value that is not so
     elif wrong:
@@ -95,10 +95,10 @@ def _keep_reason(reason: str, candidate_id: str, facts: Mapping[str, Facts], sta
         return "", ""
     findings = check_text(reason, candidate_id, facts, stage or None)
     wrong = [finding for finding in findings if finding.is_true is not True]
-    return ("", spell_finding(wrong[0])) if wrong else (reason, "")
+    return ("", describe_finding(wrong[0])) if wrong else (reason, "")
 
 
-def spell_finding(finding: Finding) -> str:
+def describe_finding(finding: Finding) -> str:
     """What is wrong with a statement."""
     return f'"{finding.text}" ({finding.recorded})'
 
@@ -183,7 +183,7 @@ def gather_facts(records: RunRecords, candidate_id: str) -> Facts:
         *(metrics.get(name) for name in ("float_test_accuracy", "int8_test_accuracy", "agreement")),
     ]
     whole["fraction"] += [figure for figure in reached if figure is not None]
-    whole["fraction"] += [epoch["validation_accuracy"] for epoch in trial.curve]
+    whole["fraction"] += [epoch.validation_accuracy for epoch in trial.curve]
     if trial.parent is not None and trial.edits:
         effect = find_effect(records, trial.parent, trial.edits)
         before, after = effect.price_before, effect.price_after
@@ -229,16 +229,16 @@ def _equals(quantity: Quantity, known: float) -> bool:
     return quantity.equals(known) if quantity.unit else abs(quantity.value - known) <= 1e-9
 
 
-def spell_value(field: str, value: Any) -> str:
+def format_value(field: str, value: Any) -> str:
     """A value with its unit, as the field has it."""
     if value is None:
         return "none"
     if not isinstance(value, int | float) or isinstance(value, bool):
-        return plain(spell_choice(value) if isinstance(value, bool) else value)[:80]
+        return plain(format_choice(value) if isinstance(value, bool) else value)[:80]
     if field == "macs":
-        return spell_macs(value)
+        return format_macs(value)
     if field.endswith("_bytes"):
-        return f"{spell_kib(value)} ({value:,} bytes)"
+        return f"{format_kib(value)} ({value:,} bytes)"
     if field.endswith(("accuracy", "_share")):
-        return spell_accuracy(value)
+        return format_accuracy(value)
     return f"{value:,}" if isinstance(value, int) else str(value)

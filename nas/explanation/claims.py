@@ -12,22 +12,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from nas.cost import CostReport
-from nas.explanation.counterfactuals import find_counterfactuals, spell_short
+from nas.explanation.counterfactuals import describe_briefly, find_counterfactuals
 from nas.explanation.effects import find_effect
 from nas.explanation.limits import list_limits
-from nas.explanation.uncertainty import half_width_of_difference, wilson_interval
 from nas.quantities import (
-    spell_accuracy,
-    spell_kib,
-    spell_kib_change,
-    spell_macs,
-    spell_macs_change,
-    spell_params_change,
-    spell_place,
-    spell_points,
+    format_accuracy,
+    format_kib,
+    format_kib_change,
+    format_macs,
+    format_macs_change,
+    format_params_change,
+    format_place,
+    format_points,
 )
-from nas.records import RunRecords
-from nas.trial import Trial
+from nas.records.run_records import RunRecords
+from nas.search.trial import Trial
+from nas.statistics import half_width_of_difference, wilson_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +72,15 @@ def _claim_choice(records: RunRecords, trial: Trial) -> Iterator[Claim]:
     rank = [member.id for member in front].index(trial.id)
     accuracy = trial.validation_accuracy or 0.0
     if rank == 0:
-        sentence = f"{trial.id} has the best validation accuracy of the front, {spell_accuracy(accuracy)}"
+        sentence = f"{trial.id} has the best validation accuracy of the front, {format_accuracy(accuracy)}"
         if len(front) > 1:
             second = front[1]
-            ahead = spell_points(accuracy - (second.validation_accuracy or 0.0))
+            ahead = format_points(accuracy - (second.validation_accuracy or 0.0))
             sentence += f", {ahead} against the next, {second.id}; the selection takes the most accurate"
         yield Claim("choice", trial.id, "validation_accuracy", accuracy, sentence + ".")
     else:
         best = front[0]
-        behind = spell_points(accuracy - (best.validation_accuracy or 0.0))
+        behind = format_points(accuracy - (best.validation_accuracy or 0.0))
         sentence = (
             f"{trial.id} is number {rank + 1} of {len(front)} on the front by accuracy, {behind} against {best.id}."
         )
@@ -94,12 +94,12 @@ def _claim_change(records: RunRecords, trial: Trial) -> Iterator[Claim]:
     effect = find_effect(records, trial.parent, trial.edits)
     if not effect.edits:
         return
-    sentence = f"Against its parent {trial.parent} it changes {effect.spell_edits()}: {effect.spell_change()}"
+    sentence = f"Against its parent {trial.parent} it changes {effect.describe_edits()}: {effect.describe_change()}"
     parent = records.find(trial.parent)
     if trial.validation_accuracy is not None and parent.validation_accuracy is not None:
         difference = trial.validation_accuracy - parent.validation_accuracy
         sentence += (
-            f"; validation accuracy {spell_points(difference)} (then {spell_accuracy(trial.validation_accuracy)})"
+            f"; validation accuracy {format_points(difference)} (then {format_accuracy(trial.validation_accuracy)})"
         )
     change = effect.price_after.macs - effect.price_before.macs
     yield Claim("change", trial.id, "macs_change", change, sentence + ".")
@@ -121,19 +121,19 @@ def _claim_costs(trial: Trial, costs: CostReport) -> Iterator[Claim]:
     most = max(shares, key=lambda share: share.macs)
     yield Claim(
         "cost",
-        f"{trial.id} {spell_place(most.stage)}",
+        f"{trial.id} {format_place(most.stage)}",
         "macs_share",
         round(most.macs_share, 4),
-        f"{spell_place(most.stage).capitalize()} costs most of the MACs: {spell_macs(most.macs)} of "
-        f"{spell_macs(costs.price.macs)} ({most.macs_share:.0%}).",
+        f"{format_place(most.stage).capitalize()} costs most of the MACs: {format_macs(most.macs)} of "
+        f"{format_macs(costs.price.macs)} ({most.macs_share:.0%}).",
     )
     heaviest = max(shares, key=lambda share: share.params)
     yield Claim(
         "cost",
-        f"{trial.id} {spell_place(heaviest.stage)}",
+        f"{trial.id} {format_place(heaviest.stage)}",
         "params_share",
         round(heaviest.params_share, 4),
-        f"{spell_place(heaviest.stage).capitalize()} holds most of the parameters: {heaviest.params:,} of "
+        f"{format_place(heaviest.stage).capitalize()} holds most of the parameters: {heaviest.params:,} of "
         f"{costs.price.params:,} ({heaviest.params_share:.0%}).",
     )
     peak, price = costs.peak, costs.price
@@ -143,9 +143,9 @@ def _claim_costs(trial: Trial, costs: CostReport) -> Iterator[Claim]:
         trial.id,
         "head_bytes",
         price.head_bytes,
-        f"The memory peak is in {spell_place(peak.stage)}, operator {peak.operator} ({peak.op}): {peak.live_bytes:,} "
-        f"bytes are alive there ({tensors}). Activations take {spell_kib(price.head_bytes)} of the arena of "
-        f"{spell_kib(price.arena_bytes)}, the runtime's own structures {spell_kib(price.tail_bytes)}.",
+        f"The memory peak is in {format_place(peak.stage)}, operator {peak.operator} ({peak.op}): {peak.live_bytes:,} "
+        f"bytes are alive there ({tensors}). Activations take {format_kib(price.head_bytes)} of the arena of "
+        f"{format_kib(price.arena_bytes)}, the runtime's own structures {format_kib(price.tail_bytes)}.",
     )
 
 
@@ -168,24 +168,24 @@ def find_dominators(records: RunRecords, trial: Trial) -> list[Trial]:
     """Members of the front that are no worse in accuracy, MACs and parameters, and better in one."""
     if trial.costs is None:
         return []
-    own = (-(trial.validation_accuracy or 0.0), trial.costs["macs"], trial.costs["params"])
+    own = (-(trial.validation_accuracy or 0.0), trial.priced.macs, trial.priced.params)
     found = []
     for other in records.front:
-        costs = other.costs or {}
-        theirs = (-(other.validation_accuracy or 0.0), costs["macs"], costs["params"])
+        costs = other.priced
+        theirs = (-(other.validation_accuracy or 0.0), costs.macs, costs.params)
         if theirs != own and all(mine >= its for mine, its in zip(own, theirs, strict=True)):
             found.append(other)
     return found
 
 
 def _compare(trial: Trial, other: Trial) -> str:
-    own, theirs = trial.costs or {}, other.costs or {}
+    own, theirs = trial.priced, other.priced
     accuracy = (trial.validation_accuracy or 0.0) - (other.validation_accuracy or 0.0)
     return (
-        f"Against {other.id} ({spell_accuracy(other.validation_accuracy or 0.0)}, {spell_macs(theirs['macs'])}, "
-        f"{theirs['params']:,} parameters): {spell_points(accuracy)}, "
-        f"{spell_macs_change(own['macs'] - theirs['macs'])}, {spell_params_change(own['params'] - theirs['params'])}, "
-        f"{spell_kib_change(own['arena_bytes'] - theirs['arena_bytes'], 'peak SRAM')}"
+        f"Against {other.id} ({format_accuracy(other.validation_accuracy or 0.0)}, {format_macs(theirs.macs)}, "
+        f"{theirs.params:,} parameters): {format_points(accuracy)}, "
+        f"{format_macs_change(own.macs - theirs.macs)}, {format_params_change(own.params - theirs.params)}, "
+        f"{format_kib_change(own.arena_bytes - theirs.arena_bytes, 'peak SRAM')}"
     )
 
 
@@ -194,7 +194,7 @@ def _claim_training(records: RunRecords, trial: Trial) -> Iterator[Claim]:
     if trial.validation_accuracy is None:
         return
     accuracy, count = trial.validation_accuracy, records.num_images.get("validation")
-    sentence = f"The mini-phase of {len(trial.curve)} epochs reached {spell_accuracy(accuracy)} validation accuracy"
+    sentence = f"The mini-phase of {len(trial.curve)} epochs reached {format_accuracy(accuracy)} validation accuracy"
     if count:
         interval = wilson_interval(accuracy, count)
         sentence += f" on {count:,} images (95% interval {interval})"
@@ -210,7 +210,7 @@ def _claim_training(records: RunRecords, trial: Trial) -> Iterator[Claim]:
     yield Claim("training", trial.id, "validation_accuracy", accuracy, sentence + ".")
     outcome = records.outcomes.get(trial.id, {})
     reached = [
-        f"{name} {spell_accuracy(outcome[phase]['validation_accuracy'])}"
+        f"{name} {format_accuracy(outcome[phase]['validation_accuracy'])}"
         for phase, name in (("full", "full training"), ("distill", "distillation"))
         if phase in outcome and not outcome[phase].get("failure")
     ]
@@ -235,7 +235,7 @@ def _claim_fields(trial: Trial, costs: CostReport) -> Iterator[Claim]:
         parts.append(_describe_skip(trial, costs, number))
         parts.append(stage.activation)
         sentence = (
-            f"Stage {number} is {', '.join(parts)}; it takes {spell_macs(share.macs)} ({share.macs_share:.0%}) and "
+            f"Stage {number} is {', '.join(parts)}; it takes {format_macs(share.macs)} ({share.macs_share:.0%}) and "
             f"{share.params:,} parameters."
         )
         yield Claim("stage", f"{trial.id} stage {number}", "macs", share.macs, sentence)
@@ -250,7 +250,8 @@ def _describe_skip(trial: Trial, costs: CostReport, number: int) -> str:
 
 def _claim_counterfactuals(records: RunRecords, trial: Trial) -> Iterator[Claim]:
     for effect in find_counterfactuals(records, trial):
-        sentence = f"Counterfactual: {effect.spell_edits()} would bring {effect.spell_change()}; {spell_short(effect)}."
+        change = f"{effect.describe_edits()} would bring {effect.describe_change()}"
+        sentence = f"Counterfactual: {change}; {describe_briefly(effect)}."
         edit = effect.edits[0]
-        change = effect.price_after.macs - effect.price_before.macs
-        yield Claim("counterfactual", f"{trial.id} stage {edit.stage}", f"if_{edit.field}", change, sentence)
+        difference = effect.price_after.macs - effect.price_before.macs
+        yield Claim("counterfactual", f"{trial.id} stage {edit.stage}", f"if_{edit.field}", difference, sentence)

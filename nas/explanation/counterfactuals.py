@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from nas.explanation.effects import Effect, find_effect
-from nas.quantities import CONSTRAINT_NAMES, spell_accuracy
-from nas.records import RunRecords
-from nas.space import Edit, SchemaError
-from nas.trial import Trial
+from nas.quantities import CONSTRAINT_NAMES, format_accuracy
+from nas.records.run_records import RunRecords
+from nas.search.trial import Trial
+from nas.space.search_space import Edit, SchemaError
 
 NUM_COUNTERFACTUALS = 8
 
@@ -42,7 +42,7 @@ def find_nearest_effects(records: RunRecords, trial: Trial, stage: int) -> list[
     return [effect for effect in effects if effect is not None]
 
 
-def spell_short(effect: Effect) -> str:
+def describe_briefly(effect: Effect) -> str:
     """The verdict of a counterfactual in a few words, with a trial that tried it."""
     if not effect.violations:
         verdict = "it would keep every limit"
@@ -53,7 +53,7 @@ def spell_short(effect: Effect) -> str:
     if known is None or effect.is_same_network:
         return verdict
     accuracy = known.validation_accuracy
-    tried = f"tried as {known.id}" + (f", {spell_accuracy(accuracy)}" if accuracy is not None else f", {known.state}")
+    tried = f"tried as {known.id}" + (f", {format_accuracy(accuracy)}" if accuracy is not None else f", {known.state}")
     return f"{verdict} ({tried})"
 
 

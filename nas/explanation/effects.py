@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nas.architecture import Architecture
 from nas.cost import Price, Violation, find_violations, price
-from nas.quantities import spell_kib, spell_kib_change, spell_macs, spell_macs_change, spell_params_change
-from nas.records import RunRecords
-from nas.space import STAGE_FIELDS, Edit, spell_choice
-from nas.trial import Trial
+from nas.quantities import format_kib, format_kib_change, format_macs, format_macs_change, format_params_change
+from nas.records.run_records import RunRecords
+from nas.search.trial import Trial
+from nas.space.architecture import Architecture
+from nas.space.search_space import STAGE_FIELDS, Edit, format_choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +35,24 @@ class Effect:
         """Whether the edits have no effect at all."""
         return self.known is not None and self.known.id == self.candidate
 
-    def spell_edits(self) -> str:
+    def describe_edits(self) -> str:
         """`stage 2 kernel_size 5 -> 3`, of every edit that changes something."""
         return ", ".join(
-            f"stage {edit.stage} {edit.field} {_spell(self.before, edit)} -> {spell_choice(edit.value)}"
+            f"stage {edit.stage} {edit.field} {_format(self.before, edit)} -> {format_choice(edit.value)}"
             for edit in self.edits
         )
 
-    def spell_change(self) -> str:
+    def describe_change(self) -> str:
         """The differences in MACs, parameters and peak SRAM, and where they lead."""
         before, after = self.price_before, self.price_after
         return (
-            f"{spell_macs_change(after.macs - before.macs)} (then {spell_macs(after.macs)}), "
-            f"{spell_params_change(after.params - before.params)} (then {after.params:,}), "
-            f"{spell_kib_change(after.arena_bytes - before.arena_bytes, 'peak SRAM')} "
-            f"(then {spell_kib(after.arena_bytes)})"
+            f"{format_macs_change(after.macs - before.macs)} (then {format_macs(after.macs)}), "
+            f"{format_params_change(after.params - before.params)} (then {after.params:,}), "
+            f"{format_kib_change(after.arena_bytes - before.arena_bytes, 'peak SRAM')} "
+            f"(then {format_kib(after.arena_bytes)})"
         )
 
-    def spell_verdict(self, *, with_edits: bool = False) -> str:
+    def describe_verdict(self, *, with_edits: bool = False) -> str:
         """Whether the changed network keeps the limits, and else what it breaks."""
         if not self.violations:
             return "it keeps every limit"
@@ -105,6 +105,6 @@ def list_differences(first: Architecture, second: Architecture) -> tuple[Edit, .
     )
 
 
-def _spell(architecture: Architecture, edit: Edit) -> str:
+def _format(architecture: Architecture, edit: Edit) -> str:
     value = getattr(architecture.stages[edit.stage - 1], edit.field)
-    return "none" if value is None else spell_choice(value)
+    return "none" if value is None else format_choice(value)

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from nas.explanation.checking import CheckedClaim
 from nas.explanation.claims import Claim
-from nas.explanation.counterfactuals import find_counterfactuals, spell_short
-from nas.explanation.facts import tabulate_stages, tell_costs, tell_origin, tell_place, tell_state
+from nas.explanation.counterfactuals import describe_briefly, find_counterfactuals
+from nas.explanation.facts import describe_costs, describe_origin, describe_place, describe_state, tabulate_stages
 from nas.plain_text import plain, plain_markdown
-from nas.records import RunRecords
-from nas.trial import Trial
+from nas.records.run_records import RunRecords
+from nas.search.trial import Trial
 
 NUM_TOLD = 6  # claims of an explanation nobody chose
 
@@ -48,7 +48,7 @@ class Explanation:
             "note": self.note,
         }
 
-    def say_what_was_checked(self) -> str:
+    def describe_checks(self) -> str:
         """Where the statements come from and what became of the model's own."""
         by = plain(self.by)
         if self.mode == "system":
@@ -75,18 +75,18 @@ def write_markdown(explanation: Explanation, records: RunRecords) -> str:
     """EXPLANATION.md: the chosen statements, what was checked, the counterfactuals, and the plain facts."""
     trial, costs = records.find(explanation.candidate), records.costs(explanation.candidate)
     told = [f"- {plain_markdown(claim.sentence)}" for claim in explanation.selected]
-    told = [_tell_checked(claim) for claim in explanation.checked if claim.verdict != "dropped"] + told
+    told = [_describe_checked(claim) for claim in explanation.checked if claim.verdict != "dropped"] + told
     sections = [
         f"# Why {trial.id}",
-        " ".join(filter(None, [tell_origin(trial), tell_state(trial), tell_place(trial, records.front)])),
+        " ".join(filter(None, [describe_origin(trial), describe_state(trial), describe_place(trial, records.front)])),
         "## Why this design",
         "\n".join(told) or "Nothing is on record.",
-        f"*{plain_markdown(explanation.say_what_was_checked())}*",
-        *_tell_refused(explanation.checked),
+        f"*{plain_markdown(explanation.describe_checks())}*",
+        *_describe_refused(explanation.checked),
         "## What else was at hand",
-        _tell_counterfactuals(records, trial),
+        _describe_counterfactuals(records, trial),
         "## Costs against the limits",
-        "\n".join(f"- {line}" for line in tell_costs(costs, records.budget)),
+        "\n".join(f"- {line}" for line in describe_costs(costs, records.budget)),
         "## Stage by stage",
         tabulate_stages(trial.architecture, costs),
         "*Every figure above is read from the run's records or computed by its estimators; 1 MAC is one "
@@ -96,18 +96,20 @@ def write_markdown(explanation: Explanation, records: RunRecords) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _tell_counterfactuals(records: RunRecords, trial: Trial) -> str:
+def _describe_counterfactuals(records: RunRecords, trial: Trial) -> str:
     effects = find_counterfactuals(records, trial)
-    lines = [f"- {effect.spell_edits()}: {effect.spell_change()}; {spell_short(effect)}." for effect in effects]
+    lines = [
+        f"- {effect.describe_edits()}: {effect.describe_change()}; {describe_briefly(effect)}." for effect in effects
+    ]
     return "\n".join(["Single changes, priced by the estimators and not trained unless it says so:", "", *lines])
 
 
-def _tell_checked(claim: CheckedClaim) -> str:
+def _describe_checked(claim: CheckedClaim) -> str:
     note = f" *({plain_markdown(claim.note)})*" if claim.verdict == "corrected" else ""
     return f"- {plain_markdown(claim.sentence())}{note}"
 
 
-def _tell_refused(checked: Sequence[CheckedClaim]) -> list[str]:
+def _describe_refused(checked: Sequence[CheckedClaim]) -> list[str]:
     lines = [
         f"- dropped: {plain_markdown(claim.subject)} {plain_markdown(claim.field)}: {plain_markdown(claim.note)}"
         if claim.verdict == "dropped"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nas.architecture import Architecture
 from nas.cost import Budget, CostReport
 from nas.plain_text import plain_markdown
-from nas.trial import Trial
+from nas.search.trial import Trial
+from nas.space.architecture import Architecture
 
 KIB = 1024
 
@@ -23,7 +23,7 @@ END_NAMES = {
 }
 
 
-def tell_origin(trial: Trial) -> str:
+def describe_origin(trial: Trial) -> str:
     """Where a candidate comes from."""
     if trial.parent is None:
         return f"{trial.id} was designed whole, as proposal {trial.number}."
@@ -31,7 +31,7 @@ def tell_origin(trial: Trial) -> str:
     return f"{trial.id} is proposal {trial.number}, made from {trial.parent} by: {edits}."
 
 
-def tell_state(trial: Trial) -> str:
+def describe_state(trial: Trial) -> str:
     """How it ended."""
     if trial.state == "trained" and trial.validation_accuracy is not None:
         return (
@@ -41,7 +41,7 @@ def tell_state(trial: Trial) -> str:
     return f"It is {trial.state}{': ' + plain_markdown(trial.reason) if trial.reason else ''}."
 
 
-def tell_place(trial: Trial, front: Sequence[Trial]) -> str:
+def describe_place(trial: Trial, front: Sequence[Trial]) -> str:
     """Whether it is on the front; "" for one that was not trained."""
     if trial.state != "trained":
         return ""
@@ -52,7 +52,7 @@ def tell_place(trial: Trial, front: Sequence[Trial]) -> str:
     return f"It is on the Pareto front, number {rank} of {len(members)} by accuracy."
 
 
-def tell_costs(costs: CostReport, budget: Budget) -> list[str]:
+def describe_costs(costs: CostReport, budget: Budget) -> list[str]:
     """Every cost against its limit."""
     price, peak = costs.price, costs.peak
     tensors = ", ".join(f"{buffer.name} {buffer.num_bytes:,} B" for buffer in peak.live_tensors)

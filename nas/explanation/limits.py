@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nas.cost import Budget, Constraint, Price
-from nas.quantities import CONSTRAINT_NAMES, spell_kib, spell_macs
+from nas.quantities import CONSTRAINT_NAMES, format_kib, format_macs
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class LimitUse:
 
     def spell(self, amount: int) -> str:
         """An amount in the constraint's unit."""
-        return spell_macs(amount).removesuffix(" MACs") if self.constraint == "macs" else spell_kib(amount)
+        return format_macs(amount).removesuffix(" MACs") if self.constraint == "macs" else format_kib(amount)
 
     def sentence(self) -> str:
         """`peak SRAM 46.0 KiB of 48.0 KiB (96%), 2.0 KiB left`."""

@@ -11,10 +11,10 @@ from nas.plain_text import plain
 from nas.quantities import (
     CONSTRAINT_NAMES,
     KIB,
-    spell_accuracy,
-    spell_kib,
+    format_accuracy,
+    format_kib,
 )
-from nas.records import RunRecords
+from nas.records.run_records import RunRecords
 
 _SHOWN_RANKS = 8
 
@@ -24,23 +24,23 @@ def count_outcomes(records: RunRecords) -> str:
     lines = [f"{len(records.trials)} proposals were made."]
     for state, count in sorted(records.counts.items(), key=lambda item: -item[1]):
         ids = [trial.id for trial in records.trials if trial.state == state]
-        lines.append(f"{count} {END_NAMES[state]}: {_spell_ids(ids)}.")
+        lines.append(f"{count} {END_NAMES[state]}: {_format_ids(ids)}.")
     off = [trial.id for trial in records.trained if trial.id not in records.is_on_front]
     if off:
-        lines.append(f"{len(off)} trained and off the front: {_spell_ids(off)}.")
+        lines.append(f"{len(off)} trained and off the front: {_format_ids(off)}.")
     for constraint, name in CONSTRAINT_NAMES.items():
         broke = [trial.id for trial in records.trials if any(v["constraint"] == constraint for v in trial.violations)]
         if broke:
-            lines.append(f"{len(broke)} broke the limit of {name}: {_spell_ids(broke)}.")
+            lines.append(f"{len(broke)} broke the limit of {name}: {_format_ids(broke)}.")
     return "\n".join(lines)
 
 
-def _spell_ids(ids: Sequence[str]) -> str:
+def _format_ids(ids: Sequence[str]) -> str:
     more = len(ids) - _SHOWN_RANKS * 2
     return ", ".join(ids[: _SHOWN_RANKS * 2]) + (f" and {more} more" if more > 0 else "")
 
 
-def tell_run(records: RunRecords) -> str:
+def describe_run(records: RunRecords) -> str:
     """The run's task, limits, designer, seed, extent and duration."""
     started, budget, task = records.started, records.budget, records.task
     images = ", ".join(f"{count:,} {split}" for split, count in records.num_images.items())
@@ -51,7 +51,7 @@ def tell_run(records: RunRecords) -> str:
         f"Board: {records.board.name} ({records.board.core}, {records.board.sram_bytes / KIB:g} KiB of SRAM in one "
         f"bank, {records.board.flash_bytes / KIB:g} KiB of flash).",
         f"Budget: {budget.macs_min / 1e6:.2f} to {budget.macs_max / 1e6:.2f} M MACs, peak SRAM at most "
-        f"{spell_kib(budget.peak_sram_bytes)}, flash at most {spell_kib(budget.flash_bytes)}.",
+        f"{format_kib(budget.peak_sram_bytes)}, flash at most {format_kib(budget.flash_bytes)}.",
         f"Designer: {plain(started.get('llm', '?'))}, {records.drive.get('drive', 'not yet examined')}; seed "
         f"{started.get('seed', '?')}, preset {started.get('preset', '?')}; {records.num_answers} answers.",
         f"Extent: at most {started.get('max_proposals', '?')} proposals or {started.get('max_trials', '?')} trained "
@@ -60,7 +60,7 @@ def tell_run(records: RunRecords) -> str:
     epochs = config.get("training", {}).get("mini", {}).get("epochs")
     goal = config.get("design", {}).get("target_accuracy")
     if goal is not None:
-        lines.append(f"Goal told to the designer: at least {spell_accuracy(goal)} accuracy at the lowest costs.")
+        lines.append(f"Goal told to the designer: at least {format_accuracy(goal)} accuracy at the lowest costs.")
     if epochs:
         lines.append(f"Search space: {records.space.num_stages} stages; the mini-phase is set to {epochs} epochs.")
     if records.winners:

@@ -15,9 +15,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.architecture import Task
 from nas.datasets.images import Images
 from nas.export.tflite import Quantization
+from nas.space.architecture import Task
 
 _MULTIPLIER_BITS = 31  # times a sum below 2^28 (512 pixels a side) this stays below 2^59
 _OFFSET_BITS = 62  # and the sum of both within an int64

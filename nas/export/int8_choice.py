@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.architecture import Task
 from nas.datasets.images import Dataset, Split, draw_stratified
 from nas.export.scoring import answer_split
 from nas.export.tflm import ArenaMeasurement
+from nas.space.architecture import Task
+from nas.training.jobs import Finetuned
 
 if TYPE_CHECKING:
-    from nas.network import Network
+    from nas.network.network import Network
 
 # A large network takes long in TFLM's reference kernels. Where the two models are right on different 2% of the images,
 # the standard error of their difference is sqrt(0.02 / 2000) = 0.3 points.
@@ -31,19 +32,6 @@ class Converted:
     model: bytes
     measured: ArenaMeasurement
     arena_bytes: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Finetuned:
-    """The outcome of phase "qat" after so many epochs; `network` is of no use when `failure` says something.
-
-    `validation_accuracy` (fraction) is the phase's own: of the whole validation split, the rounding simulated in torch.
-    """
-
-    network: Network
-    epochs: int
-    validation_accuracy: float
-    failure: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +98,14 @@ def choose_int8(
         return start, record | {"finetuning": None, "kept": "as trained"}
     tell("int8 loses too much: fine-tuning for it")
     tuned = finetuning.run(calibration)
-    figures = {"epochs": tuned.epochs, "validation_accuracy": tuned.validation_accuracy, "failure": tuned.failure}
+    outcome = tuned.outcome
+    figures = {
+        "epochs": len(outcome.curve),
+        "validation_accuracy": outcome.validation_accuracy,
+        "failure": outcome.failure,
+    }
     record["finetuning"] = figures | {"after": None}
-    if tuned.failure:
+    if outcome.failure:
         return start, record | {"kept": "as trained"}
     tell("converting the fine-tuned network to int8")
     second = convert(tuned.network)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.architecture import ActivationKind, Architecture, BlockPlan, Task, plan_blocks
 from nas.export.tensorflow_runtime import load_tensorflow
+from nas.space.architecture import ActivationKind, Architecture, BlockPlan, Task, plan_blocks
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from nas.blocks import ConvNormAct, InvertedBlock, SqueezeExcite
-    from nas.network import Network
+    from nas.network.blocks import ConvNormAct, InvertedBlock, SqueezeExcite
+    from nas.network.network import Network
 
 Doubles = NDArray[np.float64]
 

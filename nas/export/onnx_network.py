@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.architecture import Task
+from nas.space.architecture import Task
 
 if TYPE_CHECKING:
-    from nas.network import Network
+    from nas.network.network import Network
 
 OPSET = 18  # what torch's exporter writes by itself; a higher one runs through a version converter
 

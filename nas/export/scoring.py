@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.architecture import Task
 from nas.datasets.images import Dataset, Images, Split
 from nas.export.tflite import read_quantization
 from nas.export.tflm import predict
+from nas.space.architecture import Task
 
 if TYPE_CHECKING:
-    from nas.network import Network
+    from nas.network.network import Network
 
 CHUNK_IMAGES = 256  # images that lie in memory as float at a time
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.architecture import Architecture, Task
 from nas.errors import CheckError, SettingError
 from nas.export.keras_network import build_keras_network
 from nas.export.native_stderr import native_stderr_captured
 from nas.export.tensorflow_runtime import load_tensorflow
+from nas.space.architecture import Architecture, Task
 
 if TYPE_CHECKING:
-    from nas.network import Network
+    from nas.network.network import Network
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from nas.architecture import Task
 from nas.datasets.images import Images, Split
 from nas.errors import CheckError
 from nas.export.frames import PixelAffine, quantize_frames
 from nas.export.tflm import predict
+from nas.space.architecture import Task
 
 NUM_VECTORS = 8
 MAX_FRAME_BYTES = 65_536  # all frames together: they share the flash with the model

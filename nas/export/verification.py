@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from nas.errors import CheckError, SettingError
+from nas.export.delivery_folder import METRICS_FILE
 from nas.export.firmware import FirmwareModel, read_firmware, render_firmware
-from nas.export.folder import METRICS_FILE
 from nas.export.operator_support import require_supported
 from nas.export.tflite import list_operators, read_quantization
 from nas.export.tflm import measure_arena

@@ -4,6 +4,7 @@ What is re-exported here needs no torch, so that reading a configuration stays q
 `.prediction` and `.weights` do need it.
 """
 
+from nas.training.jobs import Finetuned, JobPhase, StopRule, TrainedPhase, TrainingJob
 from nas.training.recipe import (
     DistillRecipe,
     HalvingSettings,
@@ -17,10 +18,15 @@ from nas.training.results import EpochResult, TrainingResult
 __all__ = [
     "DistillRecipe",
     "EpochResult",
+    "Finetuned",
     "HalvingSettings",
+    "JobPhase",
     "QuantizationRecipe",
     "Recipe",
+    "StopRule",
     "TeacherSettings",
+    "TrainedPhase",
+    "TrainingJob",
     "TrainingResult",
     "TrainingSettings",
 ]

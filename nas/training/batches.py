@@ -9,11 +9,11 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 from torch.nn import functional
 
-from nas.architecture import Task
 from nas.datasets.images import Dataset
 from nas.datasets.preprocess import normalize_pixels, resize_pixels
+from nas.space.architecture import Task
 from nas.training.autoaugment import AutoAugment, PolicyName
-from nas.training.memory import may_stay
+from nas.training.out_of_memory import may_stay
 from nas.training.recipe import Augmentation
 
 CACHE_BYTES = 512 * 1024**2  # of resized float images

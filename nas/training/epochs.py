@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from nas.architecture import Task
 from nas.datasets.images import Dataset
+from nas.space.architecture import Task
 from nas.training.batches import TrainingImages, mix_images
 from nas.training.distillation import alpha_at, cross_entropy, distillation_loss
-from nas.training.memory import PhaseFailedError, is_out_of_memory, may_stay, memory_errors_named
+from nas.training.out_of_memory import PhaseFailedError, is_out_of_memory, may_stay, memory_errors_named
 from nas.training.prediction import evaluate_accuracy
 from nas.training.recipe import DistillRecipe, Recipe, learning_rate_at
 from nas.training.results import EpochResult

@@ -4,10 +4,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from nas.architecture import Task
 from nas.datasets.images import Dataset, Images, Split
 from nas.datasets.preprocess import prepare_images
-from nas.training.memory import is_out_of_memory
+from nas.space.architecture import Task
+from nas.training.out_of_memory import is_out_of_memory
 
 BATCH_SIZE = 256  # at most: halved where memory does not hold so many
 

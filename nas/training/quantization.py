@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from nas.blocks import ConvNormAct, InvertedBlock, SqueezeExcite, pool_globally
-from nas.network import Network
+from nas.network.blocks import ConvNormAct, InvertedBlock, SqueezeExcite, pool_globally
+from nas.network.network import Network
 
 LARGEST_GATE = 255 / 256  # of LOGISTIC, whose int8 output TFLite fixes at scale 1/256 and zero point -128
 # A range follows the extremes of the last hundred steps or so. Jacob et al. average the batches' ranges, but the TFLite

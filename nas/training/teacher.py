@@ -12,12 +12,12 @@ from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from nas.architecture import Task
 from nas.datasets.images import Dataset, Split
 from nas.errors import SettingError, TeacherFailedError
+from nas.space.architecture import Task
 from nas.training.checkpoint import digest
 from nas.training.loop import train
-from nas.training.memory import PhaseFailedError, give_back, memory_errors_named
+from nas.training.out_of_memory import PhaseFailedError, give_back, memory_errors_named
 from nas.training.prediction import evaluate_accuracy, predict_logits
 from nas.training.recipe import TeacherSettings
 from nas.training.results import EpochResult

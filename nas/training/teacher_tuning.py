@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from nas.architecture import Task
 from nas.datasets.images import Dataset
 from nas.errors import SettingError
+from nas.space.architecture import Task
 from nas.training.loop import train
 from nas.training.recipe import TeacherSettings
 from nas.training.results import EpochResult, TrainingResult

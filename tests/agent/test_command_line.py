@@ -12,7 +12,7 @@ from command_line import environment, kilosmith
 from search_examples import make_stages
 
 from agent.commands import build_app
-from agent.session import read_approval
+from agent.terminal.run_session import read_approval
 
 
 def assert_one_line(result: subprocess.CompletedProcess[str], code: int, *words: str) -> None:

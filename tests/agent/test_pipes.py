@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from command_line import ROOT
 
-from nas.store import RunStore
+from nas.records.run_store import RunStore
 
 ESCAPE = "\x1b["
 

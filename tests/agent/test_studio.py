@@ -17,7 +17,7 @@ from langgraph.pregel import Pregel
 from langgraph.types import Command
 
 from nas.errors import NoLegalCandidateError, SettingError
-from nas.store import RunStore
+from nas.records.run_store import RunStore
 
 ROOT = Path(__file__).parents[2]
 CONFIG: dict[str, Any] = json.loads((ROOT / "langgraph.json").read_text(encoding="utf-8"))

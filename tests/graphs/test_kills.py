@@ -14,18 +14,18 @@ from search_examples import BUDGET, SPACE, TASK, make_stages
 
 from agent.chat_models.scripted import ScriptedChatModel
 from graphs.checkpoints import PrunedSqliteSaver
-from graphs.design import DesignNodes, build_design_graph, count_steps
-from graphs.design_state import start_state
+from graphs.design.graph import DesignNodes, build_design_graph, count_steps
+from graphs.design.settings import DesignSettings
+from graphs.design.state import start_state
 from graphs.designer import Designer
-from graphs.settings import DesignSettings
 from graphs.tracing import LiveAnswers
-from nas.board import find_board
+from nas.cost.board import find_board
 from nas.datasets import Dataset, load_dataset
 from nas.events import Event
-from nas.local_workshop import LocalWorkshop
-from nas.store import RunStore
+from nas.records.run_store import RunStore
 from nas.training import TrainingSettings
-from nas.workspace import Workspace
+from nas.workspace.local_executor import LocalExecutor
+from nas.workspace.workspace import Workspace
 
 
 @cache
@@ -102,8 +102,9 @@ def sit(folder: Path, training: TrainingSettings, drive: str, kill_at: int = 0) 
         task=TASK,
         budget=BUDGET,
         board=find_board("nrf52840"),
-        workshop=LocalWorkshop(store, TASK, load_digits(), training, 0, watch),
+        executor=LocalExecutor(store.training_folder, TASK, load_digits(), training, 0, watch),
         seed=0,
+        events=watch,
         num_niches=4,
     )
     chosen = DesignSettings.model_validate(settings)

@@ -8,8 +8,8 @@ from pathlib import Path
 from langchain_core.messages import HumanMessage
 from openai_server import OpenAIServer, calls
 
+from agent.chat_models.chat_model_settings import ChatModelSettings
 from agent.chat_models.registry import open_chat_model
-from agent.chat_models.settings import ChatModelSettings
 from graphs.tracing import ChatCall, LiveAnswers, call_chat_model
 from nas.events import Event
 from tools import build_explain

@@ -10,12 +10,12 @@ from delivery_examples import ARCHITECTURE, LIMITS, NO_FINETUNING, PROVENANCE, T
 
 from nas.cost import report
 from nas.datasets import Dataset, load_dataset
-from nas.delivery import Delivery, deliver
 from nas.events import Event, ignore_events
-from nas.network import Network, build_network
+from nas.export.delivery import Delivery, export
+from nas.export.order import ExportOrder
+from nas.network.network import Network, build_network
 from nas.training import Recipe
 from nas.training.loop import train
-from nas.workshop import DeliveryOrder
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +47,7 @@ def deliver_to(trained_network: Network, digits: Dataset) -> Deliver:
         arguments["finetuning"] = NO_FINETUNING
         for name, value in changes.items():
             (arguments if name in arguments else order)[name] = value
-        return deliver(trained_network, DeliveryOrder(**order), TASK, digits, **arguments)
+        return export(trained_network, ExportOrder(**order), TASK, digits, **arguments)
 
     return deliver_one
 

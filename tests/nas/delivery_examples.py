@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from nas.architecture import Architecture, Stage, Task
-from nas.delivery import Delivery
+from nas.export.delivery import Delivery
 from nas.export.int8_choice import Finetuned, Finetuning
-from nas.workshop import DeliveryLimits
+from nas.export.order import ExportLimits
+from nas.space.architecture import Architecture, Stage, Task
 
 Deliver = Callable[..., Delivery]
 
@@ -20,7 +20,7 @@ ARCHITECTURE = Architecture(
     )
 )
 TASK = Task(24, 24, 1, 10)
-LIMITS = DeliveryLimits("nrf52840", ram_bytes=262_144, flash_bytes=524_288, peak_sram_bytes=65_536)
+LIMITS = ExportLimits("nrf52840", ram_bytes=262_144, flash_bytes=524_288, peak_sram_bytes=65_536)
 PROVENANCE = {"command": "kilosmith run --preset quick", "seed": 3, "recipes": {"full": {"epochs": 4}}}
 
 

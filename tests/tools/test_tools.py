@@ -12,8 +12,8 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from search_examples import BUDGET, SPACE, make_stages
 
 from nas.errors import SettingError
-from nas.schema import edits_schema, whole_design_schema
-from nas.workspace import Workspace
+from nas.space.json_schema import edits_schema, whole_design_schema
+from nas.workspace.workspace import Workspace
 from tools import (
     build_edit_architecture,
     build_estimate_macs,
@@ -34,15 +34,13 @@ def call(tool: BaseTool, **arguments: Any) -> ToolMessage:
     return message
 
 
-def opened(open_workspace: Open, number: int = 1, **limits: int) -> Workspace:
-    workspace = open_workspace(BUDGET.model_copy(update=limits))
-    workspace.open_proposal(number)
-    return workspace
+def opened(open_workspace: Open, **limits: int) -> Workspace:
+    return open_workspace(BUDGET.model_copy(update=limits))
 
 
 def test_a_proposal_gives_a_candidate_id_the_other_tools_take(open_workspace: Open) -> None:
     workspace = opened(open_workspace)
-    proposed = call(build_propose_architecture(workspace), stages=make_stages())
+    proposed = call(build_propose_architecture(workspace.open_proposal(1)), stages=make_stages())
     assert proposed.text == "candidate c001"
     assert proposed.artifact["candidate"] == "c001"
     macs = call(build_estimate_macs(workspace), candidate_id="c001")
@@ -62,9 +60,8 @@ def test_a_proposal_gives_a_candidate_id_the_other_tools_take(open_workspace: Op
 
 def test_an_edit_gives_a_new_candidate_id(open_workspace: Open) -> None:
     workspace = opened(open_workspace)
-    call(build_propose_architecture(workspace), stages=make_stages())
-    workspace.open_proposal(2)
-    tool = build_edit_architecture(workspace, workspace.find("c001"))
+    call(build_propose_architecture(workspace.open_proposal(1)), stages=make_stages())
+    tool = build_edit_architecture(workspace.open_proposal(2), workspace.find("c001"))
     edits = [{"stage": 1, "field": "kernel_size", "value": 5}, {"stage": 2, "field": "skip", "value": True}]
     assert call(tool, candidate_id="c001", edits=edits).artifact["candidate"] == "c002"
 
@@ -80,9 +77,10 @@ def test_an_edit_gives_a_new_candidate_id(open_workspace: Open) -> None:
 )
 def test_an_edit_outside_the_space_answers_with_the_rule(open_workspace: Open, edits: list[dict[str, Any]]) -> None:
     workspace = opened(open_workspace)
-    call(build_propose_architecture(workspace), stages=make_stages())
-    workspace.open_proposal(2)
-    answer = call(build_edit_architecture(workspace, workspace.find("c001")), candidate_id="c001", edits=edits)
+    call(build_propose_architecture(workspace.open_proposal(1)), stages=make_stages())
+    answer = call(
+        build_edit_architecture(workspace.open_proposal(2), workspace.find("c001")), candidate_id="c001", edits=edits
+    )
     assert answer.artifact["candidate"] is None
     assert "must be" in answer.text
 
@@ -102,7 +100,7 @@ def test_wrong_arguments_are_an_answer_not_a_crash(open_workspace: Open, build: 
 
 def test_a_violation_is_told_with_value_limit_cause_and_cheapest_edits(open_workspace: Open) -> None:
     workspace = opened(open_workspace, peak_sram_bytes=4500)
-    call(build_propose_architecture(workspace), stages=make_stages())
+    call(build_propose_architecture(workspace.open_proposal(1)), stages=make_stages())
     answer = call(build_estimate_peak_sram(workspace), candidate_id="c001")
     violation = answer.artifact["violations"][0]
     assert violation["limit"] == 4500
@@ -112,14 +110,16 @@ def test_a_violation_is_told_with_value_limit_cause_and_cheapest_edits(open_work
 
 def test_the_schemas_the_language_model_sees_are_the_search_spaces(open_workspace: Open) -> None:
     workspace = opened(open_workspace)
-    propose = convert_to_openai_tool(build_propose_architecture(workspace))["function"]
+    propose = convert_to_openai_tool(build_propose_architecture(workspace.open_proposal(1)))["function"]
     seen = propose["parameters"]["properties"]["stages"]
     assert {key: seen[key] for key in whole_design_schema(SPACE)} == whole_design_schema(SPACE)
     assert "Propose a whole architecture" in propose["description"]
-    call(build_propose_architecture(workspace), stages=make_stages())
+    call(build_propose_architecture(workspace.open_proposal(1)), stages=make_stages())
     parent = workspace.find("c001")
     assert parent.architecture
-    edit = convert_to_openai_tool(build_edit_architecture(workspace, parent))["function"]["parameters"]["properties"]
+    edit = convert_to_openai_tool(build_edit_architecture(workspace.open_proposal(2), parent))["function"][
+        "parameters"
+    ]["properties"]
     expected = edits_schema(SPACE, parent.architecture)
     assert {key: edit["edits"][key] for key in expected} == expected
     assert edit["candidate_id"]["const"] == "c001"
@@ -129,7 +129,7 @@ def test_a_full_disk_ends_the_run_instead_of_becoming_feedback(
     open_workspace: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = opened(open_workspace)
-    call(build_propose_architecture(workspace), stages=make_stages())
+    call(build_propose_architecture(workspace.open_proposal(1)), stages=make_stages())
 
     def fail(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -80,7 +80,7 @@ class CausalEngine:
         """Logits after `tokens`, (num_tokens,), or nothing where they are not wanted; `cache` grows by the tokens."""
         import torch
 
-        from nas.training.memory import is_out_of_memory
+        from nas.training.out_of_memory import is_out_of_memory
 
         length = cache.get_seq_length() + len(tokens)
         if self.context_tokens is not None and length > self.context_tokens:

@@ -35,7 +35,7 @@ def load_model(source: str | Path, *, device: torch.device, dtype: torch.dtype, 
     _prepare_transformers()
     from transformers import AutoModelForCausalLM
 
-    from nas.training.memory import is_out_of_memory
+    from nas.training.out_of_memory import is_out_of_memory
 
     with _told_in_one_line(source, hub=hub):
         # safetensors alone: the other formats are pickles

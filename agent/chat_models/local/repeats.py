@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nas.masks import complete_items
+from nas.search.masks import complete_items
 
 
 def forbid_repeats(parameters: Mapping[str, Any], written: str) -> dict[str, Any]:

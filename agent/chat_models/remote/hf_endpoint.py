@@ -13,10 +13,10 @@ from langchain_core.outputs import ChatResult
 from langchain_huggingface import ChatHuggingFace, HuggingFaceEndpoint
 from typing_extensions import override
 
-from agent.chat_models.remote.chat_model import ChatServer
+from agent.chat_models.chat_model_settings import ChatModelSettings
+from agent.chat_models.remote.remote_chat_model import ChatServer
 from agent.chat_models.remote.request_failures import PROTOCOL_ERRORS
 from agent.chat_models.remote.server_answers import read_answer
-from agent.chat_models.settings import ChatModelSettings
 
 HF_URL = "https://router.huggingface.co/v1"
 

@@ -14,10 +14,10 @@ from openai import DefaultAsyncHttpxClient
 from pydantic import SecretStr
 from typing_extensions import override
 
-from agent.chat_models.remote.chat_model import ChatServer
+from agent.chat_models.chat_model_settings import ChatModelSettings
+from agent.chat_models.remote.remote_chat_model import ChatServer
 from agent.chat_models.remote.request_failures import PROTOCOL_ERRORS
 from agent.chat_models.remote.server_answers import read_answer
-from agent.chat_models.settings import ChatModelSettings
 
 OPENAI_URL = "https://api.openai.com/v1"
 

@@ -13,13 +13,13 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from nas.architecture import Task
 from nas.export.firmware.c_text import escape, write_bytes, write_float, write_floats, write_integers
 from nas.export.frames import PixelAffine, fit_affine
 from nas.export.operator_support import resolver_methods
 from nas.export.tflite import Quantization
 from nas.export.tflm import ArenaMeasurement
 from nas.export.vectors import TestVectors
+from nas.space.architecture import Task
 
 ALIGNMENT_BYTES = 16  # TFLM aligns everything in its arena to 16, and reads weights in place
 MARGIN_BYTES, MARGIN_SHARE = 2048, 0.05

@@ -12,13 +12,13 @@ from tool_templates import save_tiny_model
 from agent.places import cache_folder
 
 if TYPE_CHECKING:
-    from agent.chat_models.local.chat_model import LocalChatModel
     from agent.chat_models.local.engine import CausalEngine
+    from agent.chat_models.local.local_chat_model import LocalChatModel
 
 
 @pytest.fixture(scope="session")
 def smollm2_folder() -> Path:
-    from agent.chat_models.local.weights import fetch_smollm2
+    from agent.chat_models.local.smollm2 import fetch_smollm2
 
     return fetch_smollm2(cache_folder(), print)
 
@@ -32,7 +32,7 @@ def engine(smollm2_folder: Path) -> CausalEngine:
 
 @pytest.fixture
 def smollm2(engine: CausalEngine) -> LocalChatModel:
-    from agent.chat_models.local.chat_model import LocalChatModel
+    from agent.chat_models.local.local_chat_model import LocalChatModel
 
     return LocalChatModel(engine=engine, model_name="smollm2")
 
@@ -40,9 +40,9 @@ def smollm2(engine: CausalEngine) -> LocalChatModel:
 @pytest.fixture(scope="session")
 def open_tiny(smollm2_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., LocalChatModel]:
     """Tiny random models with a chat template of one's choice, loaded as any local model is."""
-    from agent.chat_models.local.chat_model import LocalChatModel
+    from agent.chat_models.chat_model_settings import ChatModelSettings
     from agent.chat_models.local.engine import load_engine
-    from agent.chat_models.settings import ChatModelSettings
+    from agent.chat_models.local.local_chat_model import LocalChatModel
 
     engines: dict[tuple[str, bool], CausalEngine] = {}
 

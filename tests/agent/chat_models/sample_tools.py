@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import Field, WithJsonSchema, create_model
 
-from nas.schema import edits_schema, whole_design_schema
-from nas.space import SearchSpace
+from nas.space.json_schema import edits_schema, whole_design_schema
+from nas.space.search_space import SearchSpace
 
 SPACE = SearchSpace(num_stages=2)
 PARENT = SPACE.sample(random.Random(3))

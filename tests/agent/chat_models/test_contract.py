@@ -14,12 +14,12 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from openai_server import OpenAIServer, sampled
 from sample_tools import PARENT, SPACE, edit_tool, whole_tool
 
+from agent.chat_models.baselines import SchemaBaseline
+from agent.chat_models.chat_model_settings import ChatModelSettings
 from agent.chat_models.registry import open_chat_model
-from agent.chat_models.samplers import SchemaSampler
 from agent.chat_models.scripted import load_scripted
-from agent.chat_models.settings import ChatModelSettings
 from nas.errors import SettingError
-from nas.space import Edit
+from nas.space.search_space import Edit
 
 TOOLS = {"propose_architecture": whole_tool(), "edit_architecture": edit_tool()}
 MESSAGES = [SystemMessage("You design neural networks in JSON."), HumanMessage("Improve on c0007. " * 12)]
@@ -27,7 +27,7 @@ MESSAGES = [SystemMessage("You design neural networks in JSON."), HumanMessage("
 
 def script(path: Path) -> BaseChatModel:
     """Recorded answers: whole designs at even places, edits at odd ones."""
-    recorder = SchemaSampler()
+    recorder = SchemaBaseline()
     answers = []
     for seed in range(4):
         answer = recorder.bind_tools([list(TOOLS.values())[seed % 2]]).invoke(MESSAGES, seed=seed)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.chat_models.chat_model_settings import ChatModelSettings
 from agent.chat_models.registry import open_chat_model, read_url
 from agent.chat_models.scripted import load_scripted
-from agent.chat_models.settings import ChatModelSettings
 from nas.errors import ChatModelError, SettingError
 
 SETTINGS = ChatModelSettings()

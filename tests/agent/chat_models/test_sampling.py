@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_tools import PARENT, SPACE
 
+from agent.chat_models.baselines import SchemaBaseline, draw_value
 from agent.chat_models.local.repeats import forbid_repeats
-from agent.chat_models.samplers import SchemaSampler, draw_value
 from agent.chat_models.sampling import draw_index, seeded
 from nas.errors import ChatModelError, SettingError
-from nas.schema import edits_schema, whole_design_schema
-from nas.space import Edit
+from nas.space.json_schema import edits_schema, whole_design_schema
+from nas.space.search_space import Edit
 
 LOGITS = st.lists(st.floats(-50, 50), min_size=1, max_size=20).map(np.array)
 EDITS = {"type": "object", "properties": {"edits": edits_schema(SPACE, PARENT)}, "required": ["edits"]}
@@ -89,7 +89,7 @@ def test_an_endless_schema_is_refused() -> None:
 
 def test_a_baseline_without_tools_says_so() -> None:
     with pytest.raises(ChatModelError, match="random writes no text"):
-        SchemaSampler().invoke("Hello")
+        SchemaBaseline().invoke("Hello")
 
 
 def test_an_edited_field_is_not_offered_again() -> None:

@@ -9,7 +9,7 @@ from browser import open_browser
 from selenium import webdriver
 
 from agent.places import cache_folder
-from agent.report.library import load_plotting_library
+from agent.report.plotting_library import load_plotting_library
 
 
 @pytest.fixture(scope="module")

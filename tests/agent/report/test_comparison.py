@@ -12,12 +12,12 @@ from command_line import kilosmith
 from example_run import FIRST, SMALL, finish_run, says, whole
 from page_reader import PageReader
 
-from agent.inquiry import read_records
 from agent.report.figures import ProgressStep
 from agent.report.groups import find_mean, group_runs, half_width, trace_groups
-from agent.reporting import find_runs, save_comparison, save_report
+from agent.report.saving import find_runs, save_comparison, save_report
+from agent.running.inquiry import read_records
 from nas.errors import SettingError
-from nas.store import RunStore
+from nas.records.run_store import RunStore
 
 
 @pytest.fixture(scope="module")

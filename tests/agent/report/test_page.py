@@ -16,9 +16,9 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
-from agent.reporting import find_runs, save_comparison, save_report
+from agent.report.saving import find_runs, save_comparison, save_report
 from nas.errors import NoLegalCandidateError
-from nas.store import RunStore
+from nas.records.run_store import RunStore
 
 
 @pytest.fixture(scope="module")

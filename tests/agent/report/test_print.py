@@ -17,8 +17,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.print_page_options import PrintOptions
 from selenium.webdriver.support.ui import WebDriverWait
 
-from agent.reporting import save_report
-from nas.store import RunStore
+from agent.report.saving import save_report
+from nas.records.run_store import RunStore
 
 A4, LETTER = (21.0, 29.7), (21.59, 27.94)  # cm
 

@@ -11,9 +11,7 @@ from command_line import kilosmith
 from example_run import FIRST, draw_answers, finish_run, says, whole
 from page_reader import PageReader
 
-from agent.inquiry import read_records
 from agent.places import cache_folder
-from agent.report.charts import draw_pareto
 from agent.report.figures import (
     count_causes,
     count_endings,
@@ -21,15 +19,17 @@ from agent.report.figures import (
     sum_statistics,
     trace_progress,
 )
-from agent.report.library import load_plotting_library
 from agent.report.member import read_member
+from agent.report.plotting_library import load_plotting_library
 from agent.report.published import NETWORKS, is_published_task
-from agent.report.report import build_report
-from agent.reporting import save_report
+from agent.report.run_charts import draw_pareto
+from agent.report.run_page import build_report
+from agent.report.saving import save_report
+from agent.running.inquiry import read_records
 from nas.errors import NoLegalCandidateError
 from nas.events import Event
-from nas.records import RunRecords
-from nas.store import RunStore
+from nas.records.run_records import RunRecords
+from nas.records.run_store import RunStore
 
 MAX_BYTES = 5_000_000
 
@@ -76,7 +76,7 @@ def test_plots_hold_the_records_figures(example_records: RunRecords, page: str) 
         assert points[trial.id]["sram_kib"] * 1024 == costs["arena_bytes"]
     bars = charts["sram"]["data"]["values"]
     for member in example_records.front:
-        assert sum(bar["kib"] for bar in bars if bar["id"] == member.id) * 1024 == (member.costs or {})["arena_bytes"]
+        assert sum(bar["kib"] for bar in bars if bar["id"] == member.id) * 1024 == member.priced.arena_bytes
     steps = charts["hypervolume"]["data"]["values"]
     assert steps[-1]["hypervolume"] == example_records.finished["hypervolume"]
 

@@ -9,12 +9,12 @@ import pytest
 from example_run import says
 
 from agent.chat_models.scripted import ScriptedChatModel
-from agent.inquiry import Inquiry
+from agent.running.inquiry import Inquiry
 from graphs.inquiry.graph import MAX_CALLS
 from graphs.tracing import LiveAnswers
 from nas.errors import ChatModelError
 from nas.events import Event
-from nas.store import RunStore
+from nas.records.run_store import RunStore
 
 Ask = Callable[..., tuple[Mapping[str, Any], list[Event]]]
 

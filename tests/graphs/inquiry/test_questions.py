@@ -17,14 +17,14 @@ from openai_server import Behaviour, OpenAIServer, Request, calls, text
 
 from agent.chat_models.registry import open_chat_model
 from agent.config import RunConfig, read_config
-from agent.inquiry import Inquiry
-from graphs.inquiry.figures import Told, find_unsupported
+from agent.running.inquiry import Inquiry
+from graphs.inquiry.figure_check import Told, find_unsupported
 from graphs.inquiry.question import Focus
 from graphs.inquiry.router import route_question
 from graphs.tracing import LiveAnswers
 from nas.events import ignore_events
-from nas.records import RunRecords
-from nas.store import RunStore
+from nas.records.run_records import RunRecords
+from nas.records.run_store import RunStore
 
 QUESTIONS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "questions.json").read_text())
 LIE = "It needs 999.9 KiB and runs in 12 ms."

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphs.inquiry.mentions import find_candidates, find_stages, mend_spelling
+from graphs.inquiry.entities import find_candidates, find_stages, mend_spelling
+from graphs.inquiry.intents import find_intents, names_a_change, resolve_edits
 from graphs.inquiry.question import Focus
 from graphs.inquiry.router import route_question
 from graphs.inquiry.topics import load_topics, normalize
-from graphs.inquiry.wishes import find_wishes, names_a_change, resolve_edits
-from nas.records import RunRecords
+from nas.records.run_records import RunRecords
 
 
 def routed(records: RunRecords, question: str, focus: Focus | None = None) -> list[tuple[str, dict[str, Any]]]:
@@ -27,7 +27,7 @@ def routed(records: RunRecords, question: str, focus: Focus | None = None) -> li
 def edits(records: RunRecords, question: str, candidate: str = "c011") -> str:
     """The edits a question means, as `3.kernel_size=5`."""
     text = mend_spelling(question)
-    found = resolve_edits(find_wishes(text, 3), records.architecture(candidate), records.space)
+    found = resolve_edits(find_intents(text, 3), records.architecture(candidate), records.space)
     return " ".join(f"{edit.stage}.{edit.field}={edit.value}" for edit in found)
 
 
@@ -193,7 +193,7 @@ def test_every_topic_is_told_apart_by_its_own_examples() -> None:
         (question, topic.name)
         for topic in topics.by_name.values()
         for question in topic.questions
-        if topics.rank(question, has_wish=names_a_change(question))[0][0] is not topic
+        if topics.rank(question, has_intent=names_a_change(question))[0][0] is not topic
     ]
     assert len(wrong) <= 0.02 * sum(len(topic.questions) for topic in topics.by_name.values()), wrong
 
@@ -205,8 +205,10 @@ def test_no_example_stands_twice() -> None:
 
 
 def test_ids_stages_and_numbers_are_placeholders_to_the_classifier() -> None:
-    assert normalize("Is c011 better than C6?", has_wish=False) == normalize("is c2 better than c1234?", has_wish=False)
-    assert normalize("kernel 3 in stage 2", has_wish=True) == normalize("kernel 7 in stage 1", has_wish=True)
+    assert normalize("Is c011 better than C6?", has_intent=False) == normalize(
+        "is c2 better than c1234?", has_intent=False
+    )
+    assert normalize("kernel 3 in stage 2", has_intent=True) == normalize("kernel 7 in stage 1", has_intent=True)
 
 
 def test_ids_are_read_as_people_write_them() -> None:

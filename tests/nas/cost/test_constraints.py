@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from nas.architecture import Architecture, Task
-from nas.board import find_board
 from nas.cost import Budget, find_edits, find_violations, is_legal, price
+from nas.cost.board import find_board
 from nas.cost.screening import price_if_legal, screen_runs
-from nas.space import SearchSpace
+from nas.space.architecture import Architecture, Task
+from nas.space.search_space import SearchSpace
 
 SPACE = SearchSpace(num_stages=3)
 TASK = Task(32, 32, 1, 10)

@@ -10,13 +10,13 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from nas.architecture import Architecture, Task
 from nas.cost import Price, lower, price
 from nas.cost.screening import screen_runs
 from nas.export.tflite import convert_int8, list_operators
 from nas.export.tflm import measure_arena
-from nas.network import Network, build_network
-from nas.space import SearchSpace
+from nas.network.network import Network, build_network
+from nas.space.architecture import Architecture, Task
+from nas.space.search_space import SearchSpace
 
 SIZES = (16, 20, 24, 32, 33, 40, 48, 64, 80, 96, 112, 128, 144, 160)
 FILE_TOLERANCE = 0.015

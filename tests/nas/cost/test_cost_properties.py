@@ -10,14 +10,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from nas.architecture import Architecture, Stage, Task, plan_blocks
 from nas.cost import Budget, is_legal, lower, price, report
 from nas.cost.feasible import can_be_completed, extreme_stage
 from nas.cost.memory import plan_memory
 from nas.cost.screening import may_be_legal, price_if_legal, screen_runs
 from nas.errors import SettingError
-from nas.network import Network
-from nas.space import SearchSpace
+from nas.network.network import Network
+from nas.space.architecture import Architecture, Stage, Task, plan_blocks
+from nas.space.search_space import SearchSpace
 
 SPACE = SearchSpace()
 UNTIMED = settings(deadline=None)  # other processes may slow a single example down

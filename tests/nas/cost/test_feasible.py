@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from nas.architecture import Task
 from nas.cost import Budget, is_legal, price, sample_feasible
 from nas.errors import SettingError
-from nas.space import SearchSpace
+from nas.space.architecture import Task
+from nas.space.search_space import SearchSpace
 
 TASK = Task(32, 32, 1, 10)
 SPACE = SearchSpace(num_stages=3)

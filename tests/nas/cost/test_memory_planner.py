@@ -8,10 +8,10 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nas.architecture import Task
 from nas.cost import lower
 from nas.cost.memory import place_buffers, plan_memory
-from nas.space import SearchSpace
+from nas.space.architecture import Task
+from nas.space.search_space import SearchSpace
 
 sizes = st.integers(1, 40).map(lambda blocks: 16 * blocks)
 buffers = st.lists(st.tuples(sizes, st.integers(0, 12), st.integers(0, 6)), min_size=1, max_size=40)

@@ -8,8 +8,8 @@ import pytest
 
 from nas.explanation.checking import CANDIDATE_FIELDS, check_claims, look_up
 from nas.explanation.statements import check_text
-from nas.records import RunRecords
-from nas.space import STAGE_FIELDS
+from nas.records.run_records import RunRecords
+from nas.space.search_space import STAGE_FIELDS
 
 WINNER = "c011"
 

@@ -14,9 +14,9 @@ from nas.explanation.counterfactuals import find_counterfactuals
 from nas.explanation.effects import find_effect, list_differences
 from nas.explanation.explanation import explain_by_system, read_explanation, read_selection, write_markdown
 from nas.explanation.statements import read_quantities
-from nas.explanation.uncertainty import half_width_of_difference, wilson_interval
-from nas.records import RunRecords
-from nas.space import Edit
+from nas.records.run_records import RunRecords
+from nas.space.search_space import Edit
+from nas.statistics import half_width_of_difference, wilson_interval
 
 TRAINED = ("c001", "c004", "c006", "c008", "c009", "c011")
 

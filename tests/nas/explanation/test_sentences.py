@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from nas.cost import find_violations, price
 from nas.explanation.comparisons import Objective, compare, rank
 from nas.explanation.effects import find_effect
-from nas.explanation.measurements import describe_one_stage, tell_accuracy, tell_delivery, tell_limits
-from nas.explanation.overview import count_outcomes, tell_run
-from nas.explanation.verdicts import explain_briefly, tell_effect, tell_verdict
-from nas.records import RunRecords
-from nas.space import SchemaError
+from nas.explanation.measurements import describe_accuracy, describe_delivery, describe_limits, describe_one_stage
+from nas.explanation.overview import count_outcomes, describe_run
+from nas.explanation.verdicts import describe_effect, describe_verdict, explain_briefly
+from nas.records.run_records import RunRecords
+from nas.space.search_space import SchemaError
 
 TRAINED = ("c001", "c004", "c006", "c008", "c009", "c011")
 
@@ -33,7 +33,7 @@ def test_a_what_if_is_told_with_the_price_of_the_changed_network(
         effect = find_effect(records, candidate, edits)
     except SchemaError:
         return  # a stage would shrink to one pixel
-    text, after = tell_effect(effect, records), records.space.apply(architecture, edits)
+    text, after = describe_effect(effect, records), records.space.apply(architecture, edits)
     if effect.is_same_network:
         assert "it is the same network" in text
         return
@@ -115,30 +115,30 @@ def test_dominance_is_told_as_the_figures_have_it(example_records: RunRecords, f
     ],
 )
 def test_a_verdict_says_how_it_ended_and_why(example_records: RunRecords, candidate: str, words: list[str]) -> None:
-    text = tell_verdict(example_records, candidate)
+    text = describe_verdict(example_records, candidate)
     for part in words:
         assert part in text, text
 
 
 def test_every_answer_about_every_proposal_comes_out(example_records: RunRecords) -> None:
     for trial in example_records.trials:
-        assert trial.id in tell_verdict(example_records, trial.id)
+        assert trial.id in describe_verdict(example_records, trial.id)
         assert trial.id in explain_briefly(example_records, trial.id)
-        assert trial.id in tell_accuracy(example_records, trial.id)
+        assert trial.id in describe_accuracy(example_records, trial.id)
         if trial.architecture is not None:
-            assert trial.id in tell_limits(example_records, trial.id)
+            assert trial.id in describe_limits(example_records, trial.id)
             assert trial.id in describe_one_stage(example_records, trial.id, 1)
 
 
 def test_the_run_is_told_with_its_limits_and_its_goal(example_records: RunRecords) -> None:
-    text = tell_run(example_records)
+    text = describe_run(example_records)
     for words in ("digits at 32x32x1, 10 classes", "nrf52840", "0.50 to 4.00 M MACs", "48.0 KiB", "seed 0",
                   "at least 98.00% accuracy", "12 proposals, 6 trained", "delivered: c011"):  # fmt: skip
         assert words in text, text
 
 
 def test_a_delivery_is_told_with_its_figures_and_others_are_not(example_records: RunRecords) -> None:
-    text = tell_delivery(example_records, "c011")
+    text = describe_delivery(example_records, "c011")
     assert "98.61% float, 98.33% int8 in TFLM" in text
     assert "359 images" in text
-    assert "c004 was not delivered; delivered: c011" in tell_delivery(example_records, "c004")
+    assert "c004 was not delivered; delivered: c011" in describe_delivery(example_records, "c004")

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nas.architecture import Architecture, Stage, Task
 from nas.export.tflite import convert_int8
-from nas.network import Network, build_network
-from nas.space import SchemaError, SearchSpace
+from nas.network.network import Network, build_network
+from nas.space.architecture import Architecture, Stage, Task
+from nas.space.search_space import SchemaError, SearchSpace
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 
 from nas.errors import CheckError, SettingError
 from nas.export import folder as folder_module
-from nas.export.folder import write_folder
+from nas.export.delivery_folder import write_folder
 
 METRICS = json.dumps({"files": {"a/b.bin": "-"}}).encode()
 FILES = {"a/b.bin": b"first", "metrics.json": METRICS}

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_digits, load_sample_image
 
-from nas.architecture import Task
 from nas.datasets.images import measure_channels
 from nas.datasets.preprocess import prepare_images
 from nas.export.firmware.sources import _environment
 from nas.export.frames import fit_affine, quantize_frames
 from nas.export.tflite import Quantization
+from nas.space.architecture import Task
 
 TEMPLATES = Path(__file__).parents[3] / "nas/export/firmware/templates"
 DIGITS = (load_digits().images * 255 / 16).astype(np.uint8)[..., np.newaxis]

@@ -8,12 +8,12 @@ import pytest
 from export_examples import Example, full_example, full_model, make_example, random_example
 from numpy.typing import NDArray
 
-from nas.architecture import Architecture, Stage, Task
 from nas.errors import CheckError
 from nas.export import tflm
 from nas.export.tensorflow_runtime import load_tensorflow
 from nas.export.tflite import read_quantization
 from nas.export.tflm import measure_arena, predict
+from nas.space.architecture import Architecture, Stage, Task
 
 
 @pytest.fixture(scope="module")

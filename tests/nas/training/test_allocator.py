@@ -12,8 +12,8 @@ import pytest
 PROBE = """
 import resource
 import torch
-from nas.architecture import Architecture, Stage, Task
-from nas.network import build_network
+from nas.space.architecture import Architecture, Stage, Task
+from nas.network.network import build_network
 from nas.training.allocator import kept_memory
 
 torch.set_num_threads(1)

@@ -19,15 +19,15 @@ from torch import Tensor, nn
 import nas.training.batches as batches_module
 import nas.training.epochs as epochs_module
 import nas.training.prediction as prediction_module
-from nas.architecture import Architecture, Stage, Task
 from nas.datasets import Dataset, Split, load_dataset
-from nas.network import Network, build_network
+from nas.network.network import Network, build_network
+from nas.space.architecture import Architecture, Stage, Task
 from nas.training import DistillRecipe, EpochResult, Recipe, TrainingResult
 from nas.training.batches import JITTERS, TrainingImages, jitter_images, mix_images
 from nas.training.checkpoint import CURRENT, PREVIOUS
 from nas.training.epochs import Batch, mixed_precision, weigh_classes
 from nas.training.loop import train
-from nas.training.memory import may_stay
+from nas.training.out_of_memory import may_stay
 from nas.training.prediction import evaluate_accuracy, predict_logits
 
 TASK = Task(16, 16, 1, 10)

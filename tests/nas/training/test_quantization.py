@@ -10,12 +10,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.architecture import Architecture, Stage, Task
 from nas.datasets import load_dataset
 from nas.export.scoring import prepare
 from nas.export.tflite import Quantization, convert_int8, read_quantization
 from nas.export.tflm import predict
-from nas.network import build_network
+from nas.network.network import build_network
+from nas.space.architecture import Architecture, Stage, Task
 from nas.training import Recipe
 from nas.training.loop import train
 from nas.training.prediction import predict_logits

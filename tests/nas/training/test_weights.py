@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from nas.architecture import Architecture, Stage, Task
 from nas.errors import CheckError, SettingError
-from nas.network import Network, build_network
+from nas.network.network import Network, build_network
+from nas.space.architecture import Architecture, Stage, Task
 from nas.training.weights import load_weights, save_weights
 
 TASK = Task(16, 16, 1, 10)

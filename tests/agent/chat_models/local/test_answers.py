@@ -16,8 +16,8 @@ from sample_tools import edit_tool, whole_tool
 from tool_templates import HERMES, LLAMA
 
 from agent.chat_models.local.answers import Ends, GrowingText, Piece, mark_cut, write_either
-from agent.chat_models.local.chat_model import LocalChatModel
 from agent.chat_models.local.engine import CausalEngine
+from agent.chat_models.local.local_chat_model import LocalChatModel
 from agent.chat_models.local.matcher import AnswerMatcher, CallRules
 from agent.chat_models.tool_calling import OfferedTool
 

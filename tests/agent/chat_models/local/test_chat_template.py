@@ -12,7 +12,7 @@ from sample_tools import edit_tool, whole_tool
 from tool_templates import FORGETFUL, HERMES, LLAMA, STRICT_IDS
 
 from agent.chat_models.call_format import COMPACT, CallFormat, compact_json
-from agent.chat_models.local.chat_model import LocalChatModel
+from agent.chat_models.local.local_chat_model import LocalChatModel
 from agent.chat_models.tool_calling import OfferedTool
 from nas.errors import ChatModelError
 

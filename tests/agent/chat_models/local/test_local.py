@@ -13,12 +13,12 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from pydantic import BaseModel
 from sample_tools import edit_tool, whole_tool
 
-from agent.chat_models.local.chat_model import LocalChatModel
+from agent.chat_models.chat_model_settings import ChatModelSettings
 from agent.chat_models.local.continuation import Continuation, DrawSettings
 from agent.chat_models.local.engine import PREFILL_BLOCK, CausalEngine
-from agent.chat_models.settings import ChatModelSettings
+from agent.chat_models.local.local_chat_model import LocalChatModel
 from nas.errors import ChatModelError
-from nas.space import SearchSpace
+from nas.space.search_space import SearchSpace
 
 MESSAGES = [SystemMessage("You design neural networks in JSON. " * 12), HumanMessage("Design one.")]
 RNG = random.Random(0)

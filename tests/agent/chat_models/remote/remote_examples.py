@@ -8,9 +8,9 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from openai_server import OpenAIServer, calls
 from sample_tools import edit_tool, whole_tool
 
-from agent.chat_models.remote.chat_model import RemoteChatModel
+from agent.chat_models.chat_model_settings import ChatModelSettings
 from agent.chat_models.remote.openai_client import connect_openai
-from agent.chat_models.settings import ChatModelSettings
+from agent.chat_models.remote.remote_chat_model import RemoteChatModel
 
 KEY = "sk-quite-secret-7"
 NAME = "propose_architecture"

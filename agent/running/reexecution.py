@@ -1,0 +1,282 @@
+"""Running a recorded run's graphs again, step by step, and comparing every step with its record.
+
+The chat model's answers and the results of expensive work (training, delivery) come from the trace; everything else
+(masks, prices, verdicts, the front, prompts, routes) is computed anew by the code that runs a search. `replay --verify`
+does it beside the records; `resume --from STEP` does it to rebuild the state from which a forked run goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from agent.config import RunConfig, read_config
+from agent.running.outcome import sum_up
+from agent.running.runner import build_delivery, build_design, build_workspace
+from nas.errors import CheckError, KilosmithError, NoLegalCandidateError
+from nas.events import Event
+from nas.records.run_store import RunStore
+from nas.records.trace import Record, Step, read_steps
+from nas.workspace.recorded_executor import RecordedExecutor
+from nas.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+    from langgraph.graph.state import CompiledStateGraph
+
+    from graphs.designer import Designer
+
+_OWN_TIME = ("node_finished", "tool_answered", "llm_failed")  # their `seconds` are those of this execution
+_MOST_SHOWN = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Reexecution:
+    """What was run again: steps and trials that agree with their records; whether the run had come to its end."""
+
+    num_steps: int
+    num_trials: int
+    is_finished: bool
+
+
+def verify(store: RunStore, target: RunStore, on_step: Callable[[Step], None]) -> Reexecution:
+    """Run everything again into `target` and compare; raises CheckError that names the first step that differs."""
+    records: list[Record] = list(store.load_trace())
+    if not records:
+        raise CheckError(f"a replay needs a trace; {store.folder}/trace.jsonl is missing or empty; resume the run")
+    steps = read_steps(records)
+    again = _Again(store, target, records)
+    for step in steps:
+        on_step(step)
+        again.run(step)
+    again.compare_leftovers()
+    last = records[-1] if records[-1]["kind"] == "run_finished" else None
+    if last is not None:
+        again.compare_end(last)
+    num_finished = sum(step.is_finished for step in steps)
+    return Reexecution(num_finished, len(target.load_trials()), last is not None)
+
+
+def rebuild(store: RunStore, target: RunStore, checkpointer: Any, steps: Sequence[Step], records: list[Record]) -> None:
+    """Bring `target` and its checkpoints to where `store` stood after `steps`; raises CheckError if they differ."""
+    again = _Again(store, target, records, checkpointer)
+    for step in steps:
+        again.run(step)
+
+
+@dataclass
+class _Again:
+    """One re-execution: its own workspace, graphs and events, beside the records of the run."""
+
+    store: RunStore
+    target: RunStore
+    records: list[Record]
+    checkpointer: Any = None
+    _events: list[Event] = field(default_factory=list)
+    _graphs: dict[str, CompiledStateGraph[Any, None, Any, Any]] = field(default_factory=dict)
+    _session: Record = field(default_factory=dict)
+    _num_settled: int = 0
+
+    def __post_init__(self) -> None:
+        if self.checkpointer is None:
+            from langgraph.checkpoint.memory import InMemorySaver  # late: a second of imports
+
+            self.checkpointer = InMemorySaver()
+        self._trials = {trial.id: trial for trial in self.store.load_trials()}
+        self._order = list(self._trials)
+        self._was_interrupted = any(step.num_attempts > 1 for step in read_steps(self.records))
+        first = next(record["data"] for record in self.records if record["kind"] == "run_started")
+        self._config = _read_session(first)
+        executor, events = RecordedExecutor(self.records), self._events.append
+        self._workspace: Workspace = build_workspace(self._config, self.target, executor, first["num_images"], events)
+        self._found: dict[str, Any] = {}
+        self._delivered: dict[str, Any] = {"approved": [], "outcomes": {}}
+
+    def run(self, step: Step) -> None:
+        """Execute the step's node and compare what it did; an unfinished step cannot be compared."""
+        if not step.is_finished:
+            return
+        if step.session is not self._session:
+            self._begin_session(step.session)
+        self._events.clear()
+        try:
+            self._execute(step)
+        except CheckError as error:
+            raise CheckError(f"{step} cannot be executed again: {error}") from error
+        except NoLegalCandidateError as error:
+            raise CheckError(f"{step} ends differently: {error}") from error
+        self._compare_trials(step)
+        self._compare_events(step)
+
+    def _begin_session(self, session: Record) -> None:
+        """Build the graphs as this session of the run had them: another one may have had another chat model."""
+        self._session = session
+        self._config = _read_session(session)
+        designer = _read_designer(self._config, session, self.records)
+        events = self._events.append
+        self._graphs = {
+            "design": build_design(self._config, self._workspace, designer, self.checkpointer, events),
+            "delivery": build_delivery(self._config, self._workspace, designer, self.checkpointer, events),
+        }
+
+    def _execute(self, step: Step) -> None:
+        from langgraph.types import Command
+
+        graph, config = self._graphs[step.graph], _thread(step.graph)
+        state: Mapping[str, Any] = graph.get_state(config).values
+        start = None if state else self._start(step.graph)
+        state = graph.invoke(start, config, interrupt_after="*", durability="sync")
+        if "__interrupt__" in state:  # the node waits for a person's answer, which is on record
+            answer = _find_answer(self.records, step)
+            state = graph.invoke(Command(resume=answer), config, interrupt_after="*", durability="sync")
+        if step.graph == "design":
+            self._found = dict(state)
+        else:
+            self._delivered = dict(state)
+
+    def _start(self, graph: str) -> Any:
+        if graph == "design":
+            from graphs.design.state import start_state
+
+            return start_state()
+        from graphs.delivery.graph import start_state as start_delivery
+
+        return start_delivery(self._found["winners"], self._found["drive"], self._found["num_answers"])
+
+    # --- comparing ---------------------------------------------------------------------------------------------
+
+    def _compare_trials(self, step: Step) -> None:
+        """What the step settled must stand in trials.jsonl; in the same order unless an interruption changed it."""
+        settled = self.target.load_trials()
+        for trial in settled[self._num_settled :]:
+            recorded = self._trials.get(trial.id)
+            if recorded is None:
+                raise CheckError(f"{step} settles {trial.id}, which trials.jsonl does not hold")
+            if difference := find_difference(_plain(recorded.to_dict()), _plain(trial.to_dict())):
+                raise CheckError(f"{step} settles {trial.id} otherwise than trials.jsonl says: {difference}")
+        self._num_settled = len(settled)
+        ids = [trial.id for trial in settled]
+        if not self._was_interrupted and ids != self._order[: len(ids)]:
+            raise CheckError(f"{step} settles trials in the order {', '.join(ids[-3:])}; trials.jsonl has another")
+
+    def _compare_events(self, step: Step) -> None:
+        """Every event, or after an interruption the outcome and the requests: what is on record is not done again."""
+        recorded = [(record["kind"], _without_time(record)) for record in step.told]
+        executed = [
+            (event.kind, _without_time({"kind": event.kind, "data": _plain(event.data)}))
+            for event in self._events
+            if not event.transient
+        ]
+        if step.num_attempts > 1:
+            kept = ("node_finished", "llm_requested")
+            recorded, executed = ([pair for pair in pairs if pair[0] in kept] for pairs in (recorded, executed))
+        for place, (kind, data) in enumerate(recorded):
+            if place >= len(executed) or executed[place][0] != kind:
+                found = executed[place][0] if place < len(executed) else "nothing more"
+                raise CheckError(f"{step} differs: the trace holds {kind}, executed again it brings {found}")
+            if difference := find_difference(data, executed[place][1]):
+                raise CheckError(f"{step} differs in {kind}: {difference}")
+        if len(executed) > len(recorded):
+            raise CheckError(f"{step} differs: executed again it also brings {executed[len(recorded)][0]}")
+
+    def compare_leftovers(self) -> None:
+        """No trial may stand in the records that no step settled, but for those of a step that was cut short."""
+        steps = read_steps(self.records)
+        extra = [trial_id for trial_id in self._order if trial_id not in {t.id for t in self.target.load_trials()}]
+        if extra and (not steps or steps[-1].is_finished):
+            raise CheckError(f"trials.jsonl holds {extra[0]}, which no step of the trace settles; last: {steps[-1]}")
+        recorded = self.store.load_config()["config"]
+        latest = [record["data"] for record in self.records if record["kind"] == "run_started"][-1]
+        if difference := find_difference(latest["config"], recorded):
+            raise CheckError(f"config.json differs from what the run was started with: {difference}")
+
+    def compare_end(self, last: Record) -> None:
+        """The run's last words must follow from its steps."""
+        outcome = sum_up("", self.store.folder, self._workspace, self._delivered, self.records).to_dict()
+        kept = {name: value for name, value in last["data"].items() if name not in ("run", "folder")}
+        executed = {name: value for name, value in _plain(outcome).items() if name not in ("run", "folder")}
+        if difference := find_difference(kept, executed):
+            raise CheckError(f"the run's end (line {last['seq']} of the trace) differs: {difference}")
+
+
+def _read_session(session: Record) -> RunConfig:
+    try:
+        return read_config(session["config"])
+    except (KilosmithError, KeyError) as error:
+        raise CheckError(f"the trace must say with which settings the run was started: {error}") from error
+
+
+def _read_designer(config: RunConfig, session: Record, records: Iterable[Record]) -> Designer:
+    """The designer of a session, its answers those of the trace."""
+    from graphs.designer import Designer
+    from graphs.tracing import RecordedAnswers
+
+    answers: dict[str, dict[str, Any]] = {}
+    failures: dict[str, dict[str, Any]] = {}
+    key = ""
+    for record in records:
+        if record["kind"] == "llm_requested":
+            key = record["data"]["key"]
+        elif record["kind"] == "llm_answered":
+            answers[key] = record["data"]  # the latest: an earlier one was lost with the step it belonged to
+            failures.pop(key, None)
+        elif record["kind"] == "llm_failed":
+            failures[key] = record["data"]
+    identity = config.llm.model_dump(mode="json")
+    return Designer(RecordedAnswers(identity, answers, failures), **session["designer"])
+
+
+def _thread(graph: str) -> RunnableConfig:
+    from langchain_core.runnables import RunnableConfig
+
+    return RunnableConfig(configurable={"thread_id": graph}, recursion_limit=1_000_000)
+
+
+def _find_answer(records: Iterable[Record], step: Step) -> Any:
+    """What a person answered while the step waited."""
+    answers = [
+        record["data"]["answer"]
+        for record in records
+        if record["kind"] == "approval_answered" and record["seq"] <= step.last_seq
+    ]
+    if not answers:
+        raise CheckError("the trace must hold the answer to the approval; it is missing")
+    return answers[-1]
+
+
+def _without_time(record: Record) -> Any:
+    data = record["data"]
+    if record["kind"] in _OWN_TIME:
+        return {name: value for name, value in data.items() if name != "seconds"}
+    return data
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON gives it back: tuples become lists."""
+    return json.loads(json.dumps(value))
+
+
+def find_difference(recorded: Any, executed: Any, place: str = "") -> str:
+    """Where two JSON values differ first and how, "" if they do not; floats may differ by rounding (1e-9)."""
+    if isinstance(recorded, dict) and isinstance(executed, dict):
+        for name in {**recorded, **executed}:
+            if name not in recorded or name not in executed:
+                return f"{place}{name} is {'missing in the record' if name in executed else 'only in the record'}"
+        pairs = [(f"{place}{name}.", recorded[name], executed[name]) for name in recorded]
+    elif isinstance(recorded, list) and isinstance(executed, list) and len(recorded) == len(executed):
+        pairs = [(f"{place}{index}.", *pair) for index, pair in enumerate(zip(recorded, executed, strict=True))]
+    elif _is_same_scalar(recorded, executed):
+        return ""
+    else:
+        spelled = [json.dumps(value)[:_MOST_SHOWN] for value in (recorded, executed)]
+        return f"{place.rstrip('.') or 'value'} is recorded as {spelled[0]}, executed again it is {spelled[1]}"
+    return next((found for name, before, after in pairs if (found := find_difference(before, after, name))), "")
+
+
+def _is_same_scalar(recorded: Any, executed: Any) -> bool:
+    if isinstance(recorded, float) and isinstance(executed, float):
+        return math.isclose(recorded, executed, rel_tol=1e-9, abs_tol=1e-12)
+    return type(recorded) is type(executed) and bool(recorded == executed)

@@ -1,0 +1,34 @@
+"""A run's transcript as text and as a page, told from its trace."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from agent.transcript.narrator import Narrator
+from nas.events import Event
+from nas.records.run_store import RunStore
+
+WIDTH = 120
+
+
+def save_transcript(store: RunStore) -> None:
+    """Write transcript.txt and transcript.html into the run folder."""
+    console = _tell(store)
+    (store.folder / "transcript.html").write_text(console.export_html(clear=False), encoding="utf-8")
+    (store.folder / "transcript.txt").write_text(console.export_text(), encoding="utf-8")
+
+
+def tell_transcript(store: RunStore) -> str:
+    """The transcript as plain text, at most WIDTH characters a line."""
+    return _tell(store).export_text()
+
+
+def _tell(store: RunStore) -> Console:
+    console = Console(file=io.StringIO(), record=True, width=WIDTH, force_terminal=True, color_system="truecolor")
+    narrator = Narrator()
+    for record in store.load_trace():
+        for line in narrator.tell(Event(record["kind"], record["data"])):
+            console.print(line, highlight=False)
+    return console

@@ -1,0 +1,1 @@
+"""The delivery of what a search found."""

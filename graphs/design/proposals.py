@@ -1,0 +1,55 @@
+"""From a designing tool call to a judged trial: read, priced once, and told by one event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.tools import BaseTool
+
+from graphs.tracing import call_tool
+from nas.events import Event, EventSink
+from nas.quantities import KIB
+from nas.search.trial import Trial
+from nas.workspace.proposal import Proposal
+from nas.workspace.workspace import Workspace
+
+MAX_REJECTION = 700  # characters of one rejection: the limit, its cause and the cheapest edits fit
+
+
+def fill_proposal(proposal: Proposal, tool: BaseTool, arguments: Mapping[str, Any], events: EventSink) -> Trial:
+    """The trial that a designing tool makes of arguments: "proposed", or already refused with a reason."""
+    message = call_tool(tool, arguments, events)
+    if message.artifact is None or "trial" not in message.artifact:
+        return proposal.refuse(tool.name, message.text)
+    return Trial.from_dict(message.artifact["trial"])
+
+
+def judge_proposal(workspace: Workspace, trial: Trial, events: EventSink) -> Trial:
+    """The trial after its prices were compared with the limits; nobody has to ask a chat model for that."""
+    if trial.state == "proposed":
+        trial = workspace.judge(trial.id)
+    names = ("macs", "params", "arena_bytes", "flash_bytes")
+    figures = {name: getattr(trial.costs, name) if trial.costs else None for name in names}
+    violations = [
+        {name: violation[name] for name in ("constraint", "value", "limit", "unit")} for violation in trial.violations
+    ]
+    judged = {"candidate": trial.id, "state": trial.state, "reason": trial.reason, "violations": violations}
+    events(Event("judged", judged | figures))
+    return trial
+
+
+def describe_rejection(trial: Trial) -> str:
+    """What later prompts tell of a refused proposal."""
+    return f"{trial.id} ({trial.state}): {trial.reason}"[:MAX_REJECTION]
+
+
+def describe_verdict(trial: Trial) -> str:
+    """What the designer is told of its proposal."""
+    if trial.state != "proposed":
+        return f"{trial.id} is no candidate ({trial.state}): {trial.reason}"
+    costs = trial.priced
+    return (
+        f"{trial.id} is legal: {costs.macs / 1e6:.2f} M MACs, {costs.params:,} parameters, "
+        f"{costs.arena_bytes / KIB:.1f} KiB of SRAM, {costs.flash_bytes / KIB:.1f} KiB of flash"
+    )

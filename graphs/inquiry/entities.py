@@ -1,0 +1,105 @@
+"""Whom and what a question mentions: candidates by id or by what they are, and stages."""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+from nas.records.run_records import RunRecords
+from nas.search.trial import Trial
+
+CANDIDATE = re.compile(
+    r"\b(?:(c)\s?-?|(w)(?=\d{3})|(?:candidate|proposal|trial)\s+(?:number\s+|no\.?\s*|#)?|number\s+)0*(\d{1,5})\b", re.I
+)
+_MORE_STAGES = (
+    r"(?:\s*(?:,|and|&|\+|to|-)\s*(?:stages?\s*)?(?:1[0-2]|[1-9])"
+    r"(?!\d|\.\d|\s*(?:in\b|for\b|x\b|x\d|by\b|channel|filter|block|layer|kernel)))*"
+)
+STAGE = re.compile(rf"\b(?:stages?|st)\s*#?\s*(\d+{_MORE_STAGES})", re.I)
+_ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "1st": 1, "2nd": 2, "3rd": 3}
+STAGE_WORDS = re.compile(rf"\b({'|'.join(_ORDINALS)}|\dth|last|final)\s+stage\b", re.I)
+
+_SPELLED = (
+    *("accurate", "activation", "blocks", "channel", "channels", "depthwise", "excitation", "expansion", "kernel"),
+    *("layers", "leaky", "memory", "residual", "runner", "separable", "smallest", "squeeze", "stage", "stages"),
+    *("stride", "swish", "winner", "without"),
+)
+_DIGITS = {word: str(number) for number, word in enumerate(("two", "three", "four", "five", "six", "seven"), start=2)}
+_ONE = re.compile(r"\b(to|of|stage|just|only|stride|depth) one\b", re.I)  # elsewhere it counts nothing: "this one"
+_PAIR = re.compile(r"\bcandidates\s+(\d+)\s*(?:,|and|&|or|vs\.?)\s*(\d+)\b", re.I)
+_TYPOS_FROM = 5  # letters; shorter words are too near to each other
+_LIKENESS = 0.8
+
+_ROLES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (role, re.compile(pattern, re.I))
+    for role, pattern in (
+        ("runner_up", r"\b(?:runner[- ]?up|second[- ]best|next[- ]best|number 2|second place)\b"),
+        ("winner", r"\b(?:winn(?:er|ing)|won|delivered|selected|chosen|final|deployed|exported|picked|shipped)\b"),
+        ("accuracy", r"\b(?:best|most accurate|top|highest accuracy)\b(?! (?:of|by))"),
+        ("params", r"\b(?:smallest|tiniest|lightest|fewest (?:parameters|params|weights))\b"),
+        ("macs", r"\b(?:cheapest|fastest|lowest[- ]macs?|fewest (?:macs|ops|operations))\b"),
+        ("arena_bytes", r"\b(?:least (?:memory|ram|sram)|lowest (?:memory|ram|sram))\b"),
+    )
+)
+
+
+def mend_spelling(question: str) -> str:
+    """The question with number words as digits, and misspelled words mended that the rules here must read."""
+
+    def mend(match: re.Match[str]) -> str:
+        word = match[0].lower()
+        if word in _DIGITS:
+            return _DIGITS[word]
+        if word in _SPELLED or len(word) < _TYPOS_FROM:
+            return match[0]
+        near = difflib.get_close_matches(word, _SPELLED, n=1, cutoff=_LIKENESS)
+        # a word that only begins like a known one ("trainer") is a word of its own
+        return near[0] if near and abs(len(near[0]) - len(word)) <= 1 and near[0][0] == word[0] else match[0]
+
+    spelled = _ONE.sub(r"\1 1", re.sub(r"[A-Za-z]+", mend, question))
+    return _PAIR.sub(r"c\1 and c\2", spelled)
+
+
+def find_candidates(question: str) -> list[str]:
+    """Candidate ids in the order in which they are named, as the run spells them ("c7" is c007)."""
+    found = (f"{(match[1] or match[2] or 'c').lower()}{int(match[3]):03d}" for match in CANDIDATE.finditer(question))
+    return list(dict.fromkeys(found))
+
+
+def find_stages(text: str, num_stages: int) -> tuple[int, ...]:
+    """Numbers of the stages that a text names, whether they exist or not."""
+    found = [number for match in STAGE.finditer(text) for number in read_stages(match)]
+    found += [read_stage_word(match, num_stages) for match in STAGE_WORDS.finditer(text)]
+    return tuple(dict.fromkeys(found))
+
+
+def read_stages(match: re.Match[str]) -> list[int]:
+    """The numbers of one mention of stages."""
+    return [int(number) for number in re.findall(r"\d+", match[1])]
+
+
+def read_stage_word(match: re.Match[str], num_stages: int) -> int:
+    """The number of "the second stage", "the last stage"."""
+    word = match[1].lower()
+    return int(word[0]) if word[0].isdigit() else _ORDINALS.get(word, num_stages)
+
+
+def find_role(question: str, records: RunRecords) -> Trial | None:
+    """The candidate that a question means by what it is: the winner, the runner-up, the smallest, the best one."""
+    role = next((role for role, pattern in _ROLES if pattern.search(question)), None)
+    if role is None or not records.trained:
+        return None
+    if role == "winner":
+        return default_candidate(records)
+    if role == "accuracy":
+        return records.trained[0]
+    if role == "runner_up":
+        return next((trial for trial in records.trained if trial is not default_candidate(records)), None)
+    return min(records.trained, key=lambda trial: (getattr(trial.priced, role), trial.number))
+
+
+def default_candidate(records: RunRecords) -> Trial | None:
+    """Whom a question means that names nobody: the selected candidate, else the most accurate one."""
+    if records.winners and (winner := records.get(records.winners[0])) is not None:
+        return winner
+    return records.trained[0] if records.trained else None

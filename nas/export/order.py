@@ -1,0 +1,44 @@
+"""What shall be exported, where to, and the limits it must keep there; what an export brings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nas.space.architecture import Architecture
+from nas.training.jobs import TrainedPhase
+
+
+@dataclass(frozen=True, slots=True)
+class ExportLimits:
+    """What a delivery must keep: the budget's `flash_bytes` and `peak_sram_bytes`; `ram_bytes` can hold an arena."""
+
+    board_name: str
+    ram_bytes: int
+    flash_bytes: int
+    peak_sram_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOrder:
+    """What shall be exported where. `estimated` is the JSON form of the candidate's cost report.
+
+    `explanation` is the text of EXPLANATION.md.
+    """
+
+    candidate_id: str
+    architecture: Architecture
+    limits: ExportLimits
+    estimated: Mapping[str, Any]
+    explanation: str
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The metrics of a delivery, and the outcome of fine-tuning for int8 where that was tried on the way."""
+
+    metrics: dict[str, Any]
+    finetuning: TrainedPhase | None = None

@@ -1,0 +1,1 @@
+"""The torch modules that an architecture becomes for training."""

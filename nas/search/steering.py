@@ -1,0 +1,112 @@
+"""Against narrow patterns, and for legal designs: where the next one starts from, where it aims, what it may be.
+
+Parents are those that were used least, from the front and from under-filled niches; whole designs aim at the emptiest
+niche. Every draw depends on the run's seed and the proposal's number alone.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from nas.cost import Budget
+from nas.cost.feasible import build_legal
+from nas.search.masks import DesignMask, EditMask, OpenSpace
+from nas.search.niches import Niche, find_emptiest
+from nas.search.trial import Trial
+from nas.search.trial_index import TrialIndex
+from nas.space.architecture import Architecture, Task
+from nas.space.search_space import SearchSpace
+
+NUM_PARENTS = 3
+# of the parents, the likelier the fewer designs were made from them; the others are the best of a niche, the likelier
+# the emptier it is
+_FRONT_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Steering:
+    """Steers the proposals of one run by what its trials show."""
+
+    index: TrialIndex
+    space: SearchSpace
+    task: Task
+    budget: Budget
+    seed: int
+
+    def rank_parents(self, number: int) -> list[Trial]:
+        """Trained trials for proposal `number` to start from, the preferred one first; empty while there is none."""
+        return rank_parents(self.index, self._rng("parent", number), NUM_PARENTS)
+
+    def pick_niche(self, number: int) -> Niche | None:
+        """A niche that the search has looked at least and where something legal is, for proposal `number`."""
+        picked = self._pick_niche(number)
+        return None if picked is None else self.index.niches[picked]
+
+    def mask_edits(self, parent: Trial) -> EditMask | None:
+        """What edits of a parent may be written; None when no edit list ends in a legal and new network."""
+        if parent.architecture is None:
+            return None
+        mask = EditMask(parent.id, parent.architecture, self._open_space(self.budget))
+        return mask if mask.offers_any() else None
+
+    def mask_design(self, number: int) -> DesignMask | None:
+        """What a whole design may be, in the proposal's niche if anything new is found there; None when nothing is."""
+        picked = self._pick_niche(number)
+        aims = [] if picked is None else [(self.index.niches[picked].narrow(self.budget), [self._witnesses[picked]])]
+        for budget, witnesses in (*aims, (self.budget, [])):
+            mask = DesignMask(self._open_space(budget), self._rng("mask", number), witnesses)
+            if mask.offers_any():
+                return mask
+        return None
+
+    def _pick_niche(self, number: int) -> int | None:
+        return pick_niche(self.index, self._witnesses, self._rng("niche", number))
+
+    @cached_property
+    def _witnesses(self) -> dict[int, Architecture]:
+        return find_witnesses(self.space, self.task, self.budget, self.index.niches)
+
+    def _open_space(self, budget: Budget) -> OpenSpace:
+        return OpenSpace(self.space, self.task, budget, self.index.fingerprints)
+
+    def _rng(self, purpose: str, number: int) -> random.Random:
+        return random.Random(f"{purpose}:{self.seed}:{number}")
+
+
+def rank_parents(index: TrialIndex, rng: random.Random, count: int) -> list[Trial]:
+    """At most `count` different trained trials, the preferred one first; empty while there is none."""
+    front, elites = index.front, index.elites
+    ranked: dict[str, Trial] = {}
+    for _ in range(4 * count):
+        if len(ranked) == count or not front:
+            break
+        if not elites or rng.random() < _FRONT_SHARE:
+            drawn = rng.choices(front, [1 / (1 + index.num_children[trial.id]) for trial in front])[0]
+        else:
+            drawn = rng.choices([trial for _, trial in elites], [1 / trained for trained, _ in elites])[0]
+        ranked.setdefault(drawn.id, drawn)
+    return list(ranked.values())
+
+
+def pick_niche(index: TrialIndex, reachable: Collection[int], rng: random.Random) -> int | None:
+    """The index of one of the `reachable` niches with the fewest trained networks; None where there is none."""
+    emptiest = find_emptiest(reachable, index.niche_counts)
+    return rng.choice(emptiest) if emptiest else None
+
+
+def find_witnesses(space: SearchSpace, task: Task, budget: Budget, niches: Sequence[Niche]) -> dict[int, Architecture]:
+    """A legal network for the index of every niche in which a search of about half a second finds one.
+
+    MACs and memory go together: at 160x160 with 320 KiB nearly nothing is legal above 205 M MACs, whatever the range
+    says. Aiming at such a niche would be aiming at nothing, for ever. The search is seeded by the niche alone, so that
+    a resumed run aims as it did.
+    """
+    found: dict[int, Architecture] = {}
+    for index, niche in enumerate(niches):
+        witness = build_legal(space, task, niche.narrow(budget), random.Random(str(niche)))
+        if witness is not None:
+            found[index] = witness
+    return found

@@ -1,0 +1,76 @@
+"""A training as a job: what is to be trained in which phase, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from nas.space.architecture import Architecture
+from nas.training.results import EpochResult
+
+if TYPE_CHECKING:
+    from nas.network.network import Network
+
+JobPhase = Literal["mini", "full", "distill"]
+
+
+class StopRule(Protocol):
+    """Ends a phase early. It travels to worker processes: a plain value."""
+
+    def judge(self, epoch: int, accuracy: float) -> str:
+        """Why training stops after this epoch with this validation accuracy (fraction); empty when it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """One phase of one candidate: `mini` and `full` start from scratch, `distill` from the fully trained network."""
+
+    candidate_id: str
+    architecture: Architecture
+    phase: JobPhase
+    stop_rule: StopRule | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedPhase:
+    """Outcome of a phase: validation accuracy (fraction) of the final weights, its curve and wall seconds.
+
+    `phase` is that of the job, or "qat" for fine-tuning under int8's rounding. `failure` says why there are no usable
+    weights (the accuracy is then 0), or is empty; `note` tells what was done differently from the recipe; `stopped`
+    says why the phase ended early although all was well.
+    """
+
+    phase: str
+    validation_accuracy: float
+    curve: tuple[EpochResult, ...]
+    seconds: float
+    failure: str = ""
+    teacher_accuracy: float | None = None
+    note: str = ""
+    stopped: str = ""
+
+    @classmethod
+    def failed(cls, phase: str, reason: str) -> TrainedPhase:
+        """The outcome of a phase that left no usable weights."""
+        return cls(phase, 0.0, (), 0.0, reason)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A record of plain values; `stopped` stands in it only where the phase was."""
+        return {name: value for name, value in asdict(self).items() if name != "stopped" or value}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> TrainedPhase:
+        """The outcome `to_dict` made a record of; raises KeyError, TypeError or ValueError for anything else."""
+        return cls(**{**record, "curve": tuple(EpochResult(**epoch) for epoch in record["curve"])})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finetuned:
+    """A network trained on under int8's rounding, and the outcome of that phase; of no use where that failed.
+
+    The outcome's accuracy is that of the whole validation split, the rounding simulated in torch.
+    """
+
+    network: Network
+    outcome: TrainedPhase

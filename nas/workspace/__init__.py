@@ -1,0 +1,1 @@
+"""What tools and nodes hold of a run, and the executors that do its expensive work."""
