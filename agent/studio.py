@@ -24,7 +24,8 @@ from agent.running.resources import Resources, prepare
 from agent.running.runner import OpenRun, create_run, delivery_nodes, design_nodes, name_run, open_run
 from agent.running.tracking import Tracker
 from agent.terminal.run_session import save_records
-from graphs.delivery.graph import DeliveryNodes, DeliveryState, add_delivery
+from graphs.delivery.graph import DeliveryNodes, add_delivery
+from graphs.delivery.state import DeliveryState
 from graphs.design.graph import DesignNodes, add_design
 from graphs.design.state import DesignState, start_state
 from graphs.inquiry.graph import InquiryNodes, add_inquiry

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from agent.report.axes import SERIES, Spec, named_rows, quantity, series, wrap_name
 from agent.report.figures import Candidate, ProgressStep
 from agent.report.groups import Group, GroupStep
 from agent.report.run_charts import POINT_PADDING
-
-if TYPE_CHECKING:
-    from agent.report.comparison_page import CountRow, RunSection
+from agent.report.run_sections import CountRow, RunSection
 
 
 def draw_fronts(runs: Sequence[RunSection]) -> Spec:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.report.comparison_charts import draw_counts, draw_fronts, draw_groups, draw_means, draw_progress
 from agent.report.figures import (
     Candidate,
-    Ending,
     count_causes,
     count_endings,
     list_candidates,
@@ -19,6 +18,7 @@ from agent.report.figures import (
 from agent.report.groups import group_runs, name_designer, trace_groups
 from agent.report.html import fill_page
 from agent.report.run_charts import MAX_BARS, draw_sram
+from agent.report.run_sections import RunSection, align_counts
 from nas.errors import SettingError
 from nas.explanation.overview import describe_run
 from nas.plain_text import plain
@@ -42,43 +42,6 @@ def require_comparable(runs: Mapping[str, RunRecords]) -> None:
                     f"compare takes runs of one task and budget; {plain(name)} has another {what} than {plain(first)}; "
                     "leave one of them out"
                 )
-
-
-@dataclass(frozen=True, slots=True)
-class RunSection:
-    """What the page says of one run: the most accurate network, the whole front, and where its own report is.
-
-    `anchor` is the section's id in the page, `report` a relative address, "" where there is no report.
-    """
-
-    anchor: str
-    name: str
-    designer: str
-    seed: str
-    about: tuple[str, ...]
-    front: tuple[Candidate, ...]
-    report: str
-
-    @property
-    def best(self) -> Candidate | None:
-        """The most accurate of the front; None where nothing was trained."""
-        return self.front[0] if self.front else None
-
-
-@dataclass(frozen=True, slots=True)
-class CountRow:
-    """How many proposals of every run ended this way, or broke this limit."""
-
-    name: str
-    counts: tuple[int, ...]
-
-
-def align_counts(runs: Sequence[Sequence[Ending]]) -> tuple[CountRow, ...]:
-    """The counts of several runs by name, the most frequent of all first."""
-    names = dict.fromkeys(ending.name for endings in runs for ending in endings)
-    found = [{ending.name: ending.count for ending in endings} for endings in runs]
-    rows = [CountRow(name, tuple(counts.get(name, 0) for counts in found)) for name in names]
-    return tuple(sorted(rows, key=lambda row: -sum(row.counts)))
 
 
 @dataclass(frozen=True, slots=True)

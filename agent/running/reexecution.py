@@ -142,7 +142,7 @@ class _Again:
             from graphs.design.state import start_state
 
             return start_state()
-        from graphs.delivery.graph import start_state as start_delivery
+        from graphs.delivery.state import start_state as start_delivery
 
         return start_delivery(self._found["winners"], self._found["drive"], self._found["num_answers"])
 

@@ -244,7 +244,7 @@ def drive_design(run: OpenRun, checkpointer: Any) -> dict[str, Any]:
 
 
 def _drive_delivery(run: OpenRun, found: Mapping[str, Any], checkpointer: Any, ask: Ask) -> dict[str, Any]:
-    from graphs.delivery.graph import start_state
+    from graphs.delivery.state import start_state
 
     graph = build_delivery(run.config, run.workspace, run.designer, checkpointer, run.events)
     start = start_state(found["winners"], found["drive"], found["num_answers"])

@@ -9,9 +9,9 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import interrupt
-from typing_extensions import TypedDict  # what pydantic needs before Python 3.12
 
 from graphs.delivery.explainer import Explainer
+from graphs.delivery.state import DeliveryState
 from graphs.designer import Designer
 from graphs.tracing import trace_node
 from nas.events import Event, EventSink
@@ -20,24 +20,6 @@ from nas.training import TrainedPhase
 from nas.workspace.workspace import Workspace
 
 _LONG_LISTS = ("operators", "files", "versions")  # they stay in metrics.json; graph state is small
-
-
-class DeliveryState(TypedDict):
-    """winners: who was selected; approved: who may be delivered; outcomes: candidate id -> phase -> plain figures.
-
-    drive and num_answers are the search's last: how the designer was driven, and how often it has answered.
-    """
-
-    winners: list[str]
-    drive: str
-    num_answers: int
-    approved: list[str]
-    outcomes: dict[str, dict[str, Any]]
-
-
-def start_state(winners: list[str], drive: str, num_answers: int) -> DeliveryState:
-    """The state before approval."""
-    return DeliveryState(winners=winners, drive=drive, num_answers=num_answers, approved=[], outcomes={})
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,12 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from graphs.design.consultation import Consultation, is_round_over
+from graphs.design.examination import QUESTIONS, choose_drive, count_right_answers
 from graphs.design.proposals import describe_rejection, fill_proposal, judge_proposal
 from graphs.design.requests import Requests
 from graphs.design.settings import DesignSettings
 from graphs.design.state import DesignState, no_effort
-from graphs.designer import QUESTIONS, Designer, choose_drive, count_right_answers
+from graphs.designer import Designer
 from graphs.tracing import Node, call_tool, trace_node
 from nas.errors import NoLegalCandidateError
 from nas.events import Event, EventSink

@@ -7,23 +7,20 @@ niche. Every draw depends on the run's seed and the proposal's number alone.
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
 from nas.cost import Budget
-from nas.cost.feasible import build_legal
 from nas.search.masks import DesignMask, EditMask, OpenSpace
-from nas.search.niches import Niche, find_emptiest
+from nas.search.niches import Niche, find_emptiest, find_witnesses
+from nas.search.parents import rank_parents
 from nas.search.trial import Trial
 from nas.search.trial_index import TrialIndex
 from nas.space.architecture import Architecture, Task
 from nas.space.search_space import SearchSpace
 
 NUM_PARENTS = 3
-# of the parents, the likelier the fewer designs were made from them; the others are the best of a niche, the likelier
-# the emptier it is
-_FRONT_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -76,37 +73,7 @@ class Steering:
         return random.Random(f"{purpose}:{self.seed}:{number}")
 
 
-def rank_parents(index: TrialIndex, rng: random.Random, count: int) -> list[Trial]:
-    """At most `count` different trained trials, the preferred one first; empty while there is none."""
-    front, elites = index.front, index.elites
-    ranked: dict[str, Trial] = {}
-    for _ in range(4 * count):
-        if len(ranked) == count or not front:
-            break
-        if not elites or rng.random() < _FRONT_SHARE:
-            drawn = rng.choices(front, [1 / (1 + index.num_children[trial.id]) for trial in front])[0]
-        else:
-            drawn = rng.choices([trial for _, trial in elites], [1 / trained for trained, _ in elites])[0]
-        ranked.setdefault(drawn.id, drawn)
-    return list(ranked.values())
-
-
 def pick_niche(index: TrialIndex, reachable: Collection[int], rng: random.Random) -> int | None:
     """The index of one of the `reachable` niches with the fewest trained networks; None where there is none."""
     emptiest = find_emptiest(reachable, index.niche_counts)
     return rng.choice(emptiest) if emptiest else None
-
-
-def find_witnesses(space: SearchSpace, task: Task, budget: Budget, niches: Sequence[Niche]) -> dict[int, Architecture]:
-    """A legal network for the index of every niche in which a search of about half a second finds one.
-
-    MACs and memory go together: at 160x160 with 320 KiB nearly nothing is legal above 205 M MACs, whatever the range
-    says. Aiming at such a niche would be aiming at nothing, for ever. The search is seeded by the niche alone, so that
-    a resumed run aims as it did.
-    """
-    found: dict[int, Architecture] = {}
-    for index, niche in enumerate(niches):
-        witness = build_legal(space, task, niche.narrow(budget), random.Random(str(niche)))
-        if witness is not None:
-            found[index] = witness
-    return found

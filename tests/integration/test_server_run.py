@@ -12,7 +12,7 @@ from command_line import FAST, kilosmith, start_kilosmith
 from openai_server import Behaviour, OpenAIServer, Request, calls, refusal, stall, status, text
 from search_examples import make_stages
 
-from graphs.designer import QUESTIONS, Question
+from graphs.design.examination import QUESTIONS, Question
 
 KEY = "sk-quite-secret-7"
 IMPATIENT = (

@@ -12,10 +12,11 @@ from search_examples import BUDGET, make_stages
 
 from agent.chat_models.scripted import ScriptedChatModel
 from graphs.design.consultation import is_round_over
+from graphs.design.examination import QUESTIONS
 from graphs.design.graph import DesignNodes, build_design_graph, count_steps
 from graphs.design.settings import DesignSettings
 from graphs.design.state import start_state
-from graphs.designer import QUESTIONS, Designer
+from graphs.designer import Designer
 from graphs.tracing import LiveAnswers
 from nas.errors import ConversationTooLongError
 from nas.events import Event

@@ -12,10 +12,11 @@ from langgraph.checkpoint.memory import InMemorySaver
 from agent.chat_models.chat_model_settings import ChatModelSettings
 from agent.chat_models.registry import OpenedChatModel, open_chat_model
 from agent.places import cache_folder
+from graphs.design.examination import count_right_answers
 from graphs.design.graph import DesignNodes, build_design_graph, count_steps
 from graphs.design.settings import DesignSettings
 from graphs.design.state import start_state
-from graphs.designer import Designer, count_right_answers
+from graphs.designer import Designer
 from graphs.tracing import LiveAnswers
 from nas.events import Event
 from nas.workspace.workspace import Workspace

@@ -11,9 +11,10 @@ from search_examples import BUDGET
 
 from nas.cost import Budget
 from nas.cost.screening import price_if_legal
-from nas.search.niches import find_emptiest, find_niche, split_niches
+from nas.search.niches import find_emptiest, find_niche, find_witnesses, split_niches
+from nas.search.parents import rank_parents
 from nas.search.pareto import find_front
-from nas.search.steering import find_witnesses, pick_niche, rank_parents
+from nas.search.steering import pick_niche
 from nas.search.trial import Trial
 from nas.search.trial_index import TrialIndex
 from nas.space.architecture import Task
