@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import subprocess
@@ -67,3 +68,16 @@ def test_shell_completion_knows_the_commands(tmp_path: Path) -> None:
     )
     assert result.returncode == 0
     assert result.stdout.split() == ["resume", "replay", "report"]
+
+
+STATIONS = re.findall(r"^\d+\. `([\w/]+\.py):(\w+)`", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8"), re.M)
+
+
+def test_both_walks_have_at_most_ten_stations() -> None:
+    assert len(STATIONS) == 20
+
+
+@pytest.mark.parametrize(("path", "function"), STATIONS)
+def test_every_station_of_the_walks_is_a_function_of_its_file(path: str, function: str) -> None:
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    assert function in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
