@@ -7,6 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from shape_checks import install_shape_checks
+
+install_shape_checks()  # before anything of nas is imported
+
 from search_examples import BUDGET, SPACE, TASK
 
 from nas.cost import Budget

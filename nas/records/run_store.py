@@ -7,20 +7,22 @@ read.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from nas.atomic_files import write_json
 from nas.errors import CheckError, SettingError
 from nas.events import Event
 from nas.records.trace import GENESIS, Record, StepCounter, chain_digest
 from nas.search.trial import Trial
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -30,7 +32,7 @@ class RunStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._lock: IO[str] | None = None
+        self._lock: BaseFileLock | None = None
         self._next_seq = 1
         self._digest = GENESIS
 
@@ -102,15 +104,17 @@ class RunStore:
 
         Refuses while another process writes; raises CheckError for a trace that was tampered with.
         """
-        handle = (self.folder / ".lock").open("w")
+        from filelock import FileLock, Timeout  # late: it loads asyncio, which reading a run does without
+
+        # The system's own lock, which ends with the process. Whichever thread took it, another may give it back.
+        lock = FileLock(self.folder / ".lock", thread_local=False)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            handle.close()
+            lock.acquire(blocking=False)
+        except Timeout:
             raise SettingError(
                 f"a run has one writer; {self.run_id} is in use by another process; wait or stop it"
             ) from None
-        self._lock = handle
+        self._lock = lock
         names = ("trials.jsonl", "trace.jsonl", "conversation.jsonl", "what_ifs.jsonl")
         mended = tuple(name for name in names if _cut_torn_line(self.folder / name))
         for record in self.load_trace():
@@ -120,7 +124,7 @@ class RunStore:
     def close(self) -> None:
         """Give the run back."""
         if self._lock is not None:
-            self._lock.close()
+            self._lock.release()
             self._lock = None
 
     def __enter__(self) -> Self:

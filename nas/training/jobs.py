@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from nas.space.architecture import Architecture
 from nas.training.results import EpochResult
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 JobPhase = Literal["mini", "full", "distill"]
 
 
+@runtime_checkable  # test runs check the types of arguments
 class StopRule(Protocol):
     """Ends a phase early. It travels to worker processes: a plain value."""
 

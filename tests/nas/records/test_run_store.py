@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import random
+import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
+from command_line import environment
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nas.cost import Costs
 from nas.errors import CheckError, SettingError
 from nas.events import Event
 from nas.records.run_store import RunStore
@@ -24,7 +30,7 @@ def make_trial(seed: int, number: int = 1) -> Trial:
         fingerprint=architecture.fingerprint(16),
         parent="c001",
         edits=(Edit(1, "skip", True),),
-        costs={"macs": 3},
+        costs=Costs(3, 3, 3, 3, 3, 3, 3, 3),
         violations=({"constraint": "macs"},),
         reason="too much",
     )
@@ -76,6 +82,58 @@ def test_a_run_has_one_writer(tmp_path: Path) -> None:
         RunStore.open(tmp_path, "one").lock()
     with RunStore.open(tmp_path, "one") as store:
         store.lock()
+
+
+def start_writer(folder: Path) -> subprocess.Popen[str]:
+    """A process that holds the run, once it has said so."""
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom nas.records.run_store import RunStore\n"
+        "store = RunStore(Path(sys.argv[1]))\nstore.lock()\nprint('held', flush=True)\nsys.stdin.readline()\n"
+        "store.close()\nprint('given back', flush=True)\nsys.stdin.readline()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)],
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_another_process_is_refused_until_the_run_is_given_back(tmp_path: Path) -> None:
+    RunStore.create(tmp_path, "one", {}).close()
+    with start_writer(tmp_path / "one") as process, RunStore.open(tmp_path, "one") as store:
+        with pytest.raises(SettingError) as refused:
+            store.lock()
+        assert str(refused.value) == "a run has one writer; one is in use by another process; wait or stop it"
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "given back\n"
+        store.lock()
+        process.stdin.write("\n")
+    assert (tmp_path / "one" / ".lock").exists()
+
+
+def test_a_killed_process_holds_no_run(tmp_path: Path) -> None:
+    RunStore.create(tmp_path, "one", {}).close()
+    with start_writer(tmp_path / "one") as process:
+        process.send_signal(signal.SIGKILL)
+    with RunStore.open(tmp_path, "one") as store:
+        store.lock()
+
+
+def test_a_run_that_one_thread_took_another_may_give_back(tmp_path: Path) -> None:
+    store = RunStore.create(tmp_path, "one", {})
+    thread = threading.Thread(target=store.close)
+    thread.start()
+    thread.join()
+    with RunStore.open(tmp_path, "one") as again:
+        again.lock()
 
 
 @pytest.mark.parametrize("run_id", ["", "../up", "a/b", ".hidden", "x" * 65, "latest", "a b", "\x1b[31m"])
