@@ -38,6 +38,7 @@ from nas.cost.board import find_board
 from nas.datasets import load_dataset
 from nas.events import Event
 from nas.records.run_store import RunStore
+from nas.search.trial import format_candidate_id
 from nas.space.architecture import Architecture, Task
 from nas.space.search_space import SearchSpace
 from nas.workspace.local_executor import LocalExecutor
@@ -104,7 +105,7 @@ def write_script(kind: str, num_trials: int, seed: int) -> list[dict[str, Any]]:
         # twelve wide blocks before any stride: over the MACs' limit, a little different each time
         stages = design.to_dict()["stages"]
         wide = [{**stages[0], "out_channels": 160, "num_blocks": 6, "stride": 1, "kernel_size": 7}, *stages[1:]]
-        legal = f"c{2 * place + 2:03d}"
+        legal = format_candidate_id(2 * place + 2)
         answers += [
             answer(("propose_architecture", {"stages": wide}), ("propose_architecture", design.to_dict())),
             answer(("estimate_peak_sram", {"candidate_id": legal}), ("pareto_status", {})),

@@ -22,6 +22,7 @@ from nas.atomic_files import write_json
 from nas.errors import SettingError
 from nas.events import Event
 from nas.records.run_store import RunStore
+from nas.search.trial import read_candidate_number
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -91,7 +92,7 @@ class Tracker:
             figures = {"hypervolume": data["hypervolume"], "front_size": data["size"], "best_accuracy": best}
             self._log("", figures, step=self._num_proposals)
         elif event.kind == "judged":
-            self._num_proposals = int(data["candidate"][1:])
+            self._num_proposals = read_candidate_number(data["candidate"])
             self._log("", {"legal": float(data["state"] == "proposed")}, step=self._num_proposals)
             if data["state"] == "proposed":
                 self._open(data["candidate"], {name: data[name] for name in COSTS})

@@ -18,7 +18,7 @@ from graphs.tracing import ChatAnswer, ChatCall, call_chat_model, derive_seed
 from nas.errors import ConversationTooLongError
 from nas.events import Event, EventSink
 from nas.search.suggestions import suggest
-from nas.search.trial import Trial
+from nas.search.trial import Trial, format_candidate_id
 from nas.workspace.workspace import Workspace
 from tools import build_edit_architecture, build_propose_architecture, build_toolbox
 
@@ -111,7 +111,7 @@ class Requests:
         trends, rejected = workspace.trends, tuple(workspace.index.recent_rejected)
         suggestions = suggest(trends, rejected, workspace.budget, niche)
         told = {
-            "candidate": f"c{number:03d}",
+            "candidate": format_candidate_id(number),
             "parent": parent.id if parent else None,
             "niche": str(niche) if niche else None,
             "suggestions": list(suggestions),

@@ -1,4 +1,4 @@
-"""Whom and what a question mentions: candidates by id or by what they are, and stages."""
+"""What a question means by misspelled words, and whom by what a candidate is: the winner, the smallest."""
 
 from __future__ import annotations
 
@@ -7,17 +7,6 @@ import re
 
 from nas.records.run_records import RunRecords
 from nas.search.trial import Trial
-
-CANDIDATE = re.compile(
-    r"\b(?:(c)\s?-?|(w)(?=\d{3})|(?:candidate|proposal|trial)\s+(?:number\s+|no\.?\s*|#)?|number\s+)0*(\d{1,5})\b", re.I
-)
-_MORE_STAGES = (
-    r"(?:\s*(?:,|and|&|\+|to|-)\s*(?:stages?\s*)?(?:1[0-2]|[1-9])"
-    r"(?!\d|\.\d|\s*(?:in\b|for\b|x\b|x\d|by\b|channel|filter|block|layer|kernel)))*"
-)
-STAGE = re.compile(rf"\b(?:stages?|st)\s*#?\s*(\d+{_MORE_STAGES})", re.I)
-_ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "1st": 1, "2nd": 2, "3rd": 3}
-STAGE_WORDS = re.compile(rf"\b({'|'.join(_ORDINALS)}|\dth|last|final)\s+stage\b", re.I)
 
 _SPELLED = (
     *("accurate", "activation", "blocks", "channel", "channels", "depthwise", "excitation", "expansion", "kernel"),
@@ -58,30 +47,6 @@ def mend_spelling(question: str) -> str:
 
     spelled = _ONE.sub(r"\1 1", re.sub(r"[A-Za-z]+", mend, question))
     return _PAIR.sub(r"c\1 and c\2", spelled)
-
-
-def find_candidates(question: str) -> list[str]:
-    """Candidate ids in the order in which they are named, as the run spells them ("c7" is c007)."""
-    found = (f"{(match[1] or match[2] or 'c').lower()}{int(match[3]):03d}" for match in CANDIDATE.finditer(question))
-    return list(dict.fromkeys(found))
-
-
-def find_stages(text: str, num_stages: int) -> tuple[int, ...]:
-    """Numbers of the stages that a text names, whether they exist or not."""
-    found = [number for match in STAGE.finditer(text) for number in read_stages(match)]
-    found += [read_stage_word(match, num_stages) for match in STAGE_WORDS.finditer(text)]
-    return tuple(dict.fromkeys(found))
-
-
-def read_stages(match: re.Match[str]) -> list[int]:
-    """The numbers of one mention of stages."""
-    return [int(number) for number in re.findall(r"\d+", match[1])]
-
-
-def read_stage_word(match: re.Match[str], num_stages: int) -> int:
-    """The number of "the second stage", "the last stage"."""
-    word = match[1].lower()
-    return int(word[0]) if word[0].isdigit() else _ORDINALS.get(word, num_stages)
 
 
 def find_role(question: str, records: RunRecords) -> Trial | None:

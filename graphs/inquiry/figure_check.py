@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from nas.explanation.notation import find_candidates, spell_mentions
 from nas.explanation.statements import Facts, Quantity, check_text, read_quantities
 
-_ID = re.compile(r"\b[cw]\d{3,}\b", re.I)
 _SEGMENT = re.compile(r"\n|;\s|\.\s|\.$")
 _MARKERS = re.compile(r"^\s*(?:\d+[.)]|[-*])\s+", re.M)
 _EMPHASIS = re.compile(r"[*_`#|]+")
@@ -26,8 +26,8 @@ def find_unsupported(answer: str, told: Sequence[Told]) -> list[str]:
     """The figures of an answer that no tool gave, or that were given for another candidate."""
     segments = [segment for item in told for segment in _split(item)]
     wrong: list[str] = []
-    for sentence in _SEGMENT.split(_MARKERS.sub("", _EMPHASIS.sub("", answer))):
-        ids = {found.lower() for found in _ID.findall(sentence)}
+    for sentence in _SEGMENT.split(spell_mentions(_MARKERS.sub("", _EMPHASIS.sub("", answer)))):
+        ids = set(find_candidates(sentence))
         known = [
             quantity
             for owners, quantities in segments
@@ -51,9 +51,8 @@ def find_false_statements(answer: str, default: str, facts: Mapping[str, Facts])
 
 
 def _split(item: Told) -> Iterable[tuple[frozenset[str], list[Quantity]]]:
-    for segment in _SEGMENT.split(item.text):
-        named = frozenset(found.lower() for found in _ID.findall(segment))
-        yield named | frozenset(item.candidates), read_quantities(segment)
+    for segment in _SEGMENT.split(spell_mentions(item.text)):
+        yield frozenset(find_candidates(segment)) | frozenset(item.candidates), read_quantities(segment)
 
 
 def _is_same(said: Quantity, given: Quantity) -> bool:

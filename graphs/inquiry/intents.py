@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-from graphs.inquiry.entities import CANDIDATE, STAGE, STAGE_WORDS, find_stages, read_stage_word, read_stages
+from nas.explanation.notation import CANDIDATE, STAGE, find_stage_mentions, find_stages, names_all_stages
 from nas.space.architecture import Architecture
 from nas.space.search_space import Choice, Edit, SearchSpace
 
@@ -115,9 +115,6 @@ _ELIDED = re.compile(
     r"(?!\s*\w*(?:channel|filter|block|layer|kernel|%))",
     re.I,
 )
-_ALL_STAGES = re.compile(
-    r"\b(?:everywhere|(?:all|every|each)(?: of)?(?: the)?(?: \w+)? stages?|throughout|whole net\w*)\b", re.I
-)
 _ACTIVATIONS = {"silu": "swish", "relu": "relu6", "leaky": "leaky_relu", "leaky relu": "leaky_relu"}
 
 
@@ -183,10 +180,9 @@ def _stages_near(text: str, start: int, end: int, num_stages: int) -> tuple[int,
     In its own part of the question the nearest mention counts. Parts end at commas and at "and"; a part without a stage
     takes that of the next part that names one, else of the one before.
     """
-    if _ALL_STAGES.search(text):
+    if names_all_stages(text):
         return tuple(range(1, num_stages + 1))
-    mentions = [(match.start(), match.end(), tuple(read_stages(match))) for match in STAGE.finditer(text)]
-    mentions += [(m.start(), m.end(), (read_stage_word(m, num_stages),)) for m in STAGE_WORDS.finditer(text)]
+    mentions = find_stage_mentions(text, num_stages)
     parts = [
         (match.start(), match.end())
         for match in re.finditer(r"(?:(?!,|;|\band\b(?!\s*\d)|\bplus\b|\bwhile\b).)+", text, re.S | re.I)
@@ -195,9 +191,9 @@ def _stages_near(text: str, start: int, end: int, num_stages: int) -> tuple[int,
     order = [*inside, *range(inside[-1] + 1, len(parts)), *reversed(range(inside[0]))] if inside else []
     for index in order:
         first, last = parts[index]
-        here = [mention for mention in mentions if first <= mention[0] < last]
+        here = [mention for mention in mentions if first <= mention.start < last]
         if here:
-            return min(here, key=lambda mention: max(mention[0] - end, start - mention[1], 0))[2]
+            return min(here, key=lambda mention: max(mention.start - end, start - mention.end, 0)).stages
     return find_stages(text, num_stages)
 
 

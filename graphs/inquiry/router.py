@@ -11,10 +11,11 @@ import re
 from dataclasses import dataclass
 
 from graphs.inquiry.calls import CALLS, ToolCall, call_of
-from graphs.inquiry.entities import find_candidates, find_stages, mend_spelling
+from graphs.inquiry.entities import mend_spelling
 from graphs.inquiry.intents import find_intents
 from graphs.inquiry.question import Focus, Question
 from graphs.inquiry.topics import Topic, load_topics
+from nas.explanation.notation import find_candidates, find_stages
 from nas.records.run_records import RunRecords
 
 _SURE = 0.1  # a topic (of 20) that is less likely than this is a guess
@@ -38,7 +39,7 @@ def route_question(question: str, records: RunRecords, focus: Focus) -> Route:
         return Route(reason="there is no question in it")
     count = records.space.num_stages
     intents = tuple(find_intents(text, count))
-    asked = Question(text, records, focus, tuple(find_candidates(text)), find_stages(text, count), intents)
+    asked = Question(text, records, focus, find_candidates(text), find_stages(text, count), intents)
     if calls := _lean(asked):
         return Route(tuple(calls))
     ranked = load_topics().rank(text, has_intent=bool(intents))

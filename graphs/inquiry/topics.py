@@ -14,8 +14,10 @@ from functools import cached_property, lru_cache
 from importlib import resources
 from typing import Any
 
-_CANDIDATE = re.compile(r"\b[cw]\s?-?0*\d{1,5}\b|\bcandidate\s+(?:number\s+)?\d+\b", re.I)
-_STAGE = re.compile(r"\bstages?\s*#?\s*\d+(?:\s*(?:,|and|&|\+|to|-)\s*\d+)*", re.I)
+from nas.explanation.notation import CANDIDATE, STAGE, find_candidates
+
+_STAGE = re.compile(rf"{STAGE.pattern}(?:\s*(?:,|and|&|\+|to|-)\s*\d+)*", re.I)  # with the value it shall have
+_TELLING = ("proposal", "trial", "number")  # words that stay: "proposal 5" may be one that failed
 _NUMBER = re.compile(r"\d[\d.,]*")
 _REGULARIZATION = 20.0
 
@@ -64,10 +66,10 @@ class Topics:
 def normalize(question: str, *, has_intent: bool) -> str:
     """The question in lower case with placeholders for ids, stages and numbers, and marks of what it mentions."""
     text = question.lower()
-    candidates = {match[0] for match in _CANDIDATE.finditer(text)}
-    text = _NUMBER.sub(" num ", _STAGE.sub(" stagenum ", _CANDIDATE.sub(" candid ", text)))
+    text = CANDIDATE.sub(lambda match: match[0] if match[0].startswith(_TELLING) else " candid ", text)
+    text = _NUMBER.sub(" num ", _STAGE.sub(" stagenum ", text))
     words = re.findall(r"[^\W_]+|[%?/]", text)
-    marks = ["markpair"] if len(candidates) > 1 else []
+    marks = ["markpair"] if len(find_candidates(question)) > 1 else []
     marks += ["markwish"] if has_intent else []
     marks += ["markshort"] if len(words) <= 2 else []
     return " ".join(["^", *words, *marks])

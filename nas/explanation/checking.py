@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from nas.explanation.effects import find_effect
+from nas.explanation.notation import read_subject
 from nas.explanation.statements import Facts, Finding, Quantity, check_text, read_quantities
 from nas.plain_text import plain
 from nas.quantities import format_accuracy, format_kib, format_macs
@@ -17,7 +17,6 @@ from nas.space.search_space import STAGE_FIELDS, format_choice
 Verdict = Literal["true", "corrected", "dropped"]
 MAX_REASON = 300
 
-_SUBJECT = re.compile(r"^\s*(?:(?P<candidate>[cw]\d{3,})\b)?[\s:,]*(?:stage\s*(?P<stage>\d+))?\s*$", re.I)
 _STAGE_FIGURES = ("macs", "params", "macs_share", "params_share")
 CANDIDATE_FIELDS = (
     "macs", "params", "peak_sram_bytes", "head_bytes", "tail_bytes", "flash_bytes", "validation_accuracy",
@@ -63,15 +62,16 @@ def check_claims(
 def _check(records: RunRecords, candidate_id: str, facts: dict[str, Facts], claim: Mapping[str, Any]) -> CheckedClaim:
     subject, field = plain(claim.get("subject", ""))[:80], plain(claim.get("field", ""))[:80]
     value = claim.get("value")
-    about = _read_subject(subject, candidate_id)
-    known = look_up(records, about[0], about[1], field) if about else None
-    if about is None or known is None:
-        note = "there is no record of that field" if about else "the subject must be a candidate or one of its stages"
+    read = read_subject(subject, records.space.num_stages)
+    about, stage = (read[0] or candidate_id, read[1]) if read else ("", 0)
+    known = look_up(records, about, stage, field) if read else None
+    if known is None:
+        note = "there is no record of that field" if read else "the subject must be a candidate or one of its stages"
         return CheckedClaim(subject, field, value, "dropped", note=note)
-    place = f"{about[0]} stage {about[1]}" if about[1] else about[0]
-    if about[0] not in facts:
-        facts[about[0]] = gather_facts(records, about[0])
-    reason, wrong = _keep_reason(plain(claim.get("reason", ""))[:MAX_REASON], about[0], facts, about[1])
+    place = f"{about} stage {stage}" if stage else about
+    if about not in facts:
+        facts[about] = gather_facts(records, about)
+    reason, wrong = _keep_reason(plain(claim.get("reason", ""))[:MAX_REASON], about, facts, stage)
     verdict: Verdict = "true" if is_same_value(value, known) else "corrected"
     notes = [f"claimed {format_value(field, value)}"] if verdict == "corrected" else []
     if verdict == "corrected":
@@ -79,14 +79,6 @@ def _check(records: RunRecords, candidate_id: str, facts: dict[str, Facts], clai
     elif wrong:
         notes.append(f"its reason was dropped: {wrong}")
     return CheckedClaim(place, field, value, verdict, known, reason, "; ".join(notes))
-
-
-def _read_subject(subject: str, candidate_id: str) -> tuple[str, int] | None:
-    """(candidate, stage or 0)."""
-    match = _SUBJECT.match(subject)
-    if match is None or not subject:
-        return None
-    return (match["candidate"] or candidate_id).lower(), int(match["stage"] or 0)
 
 
 def _keep_reason(reason: str, candidate_id: str, facts: Mapping[str, Facts], stage: int) -> tuple[str, str]:

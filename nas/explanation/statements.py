@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nas.explanation.notation import CANDIDATE, STAGE, find_candidates, find_stages, names_all_stages, spell_mentions
+
 Unit = str  # "macs", "params", "bytes", "fraction", "points", "epochs", "images", "seconds"
 
 _IS = r"(?:\s*(?:of|=|is|:|with|at|to|are|size))*\s*"
@@ -37,10 +39,6 @@ _WORDS: Mapping[str, Any] = {
 _NOT_CLAIMED = re.compile(
     r"\b(?:instead of|rather than|not|unlike|avoid\w*|than|would|could|if|without|never)\b[^,;]*$|->\s*$", re.I
 )
-_STAGES = re.compile(r"\bstages?\s+((?:\d+)(?:\s*[+,]\s*\d+)*)", re.I)
-_STAGE_LISTS = re.compile(r"\b(stages?\s+)(\d+(?:\s*,\s*\d+)*\s*,?\s+and\s+\d+)", re.I)
-_ALL_STAGES = re.compile(r"\b(?:all|every|each|both) (?:three |four |five )?stages?\b", re.I)
-_CANDIDATE = re.compile(r"\b[cw]\d{3,}\b", re.I)
 _CLAUSE = re.compile(r";|\n|,\s|\.\s|\.$|\band\b|\bwhile\b|\bwhereas\b|\bbut\b", re.I)
 _SENTENCE = re.compile(r"(?<=[.;\n])\s+")
 QUANTITY = re.compile(
@@ -102,7 +100,7 @@ class Finding:
 
 def read_quantities(text: str) -> list[Quantity]:
     """Every number of a text with its unit, those of ids, stages and kernel sizes left out."""
-    cleaned = _STAGES.sub(" ", _CANDIDATE.sub(" ", text))
+    cleaned = STAGE.sub(" ", CANDIDATE.sub(" ", text))
     return [_read(match) for match in QUANTITY.finditer(cleaned)]
 
 
@@ -120,41 +118,38 @@ def check_text(text: str, default: str, facts: Mapping[str, Facts], stage: int |
     Clauses that name no candidate speak of `default`, sentences that name no stage speak of `stage` (None: of any).
     """
     findings: list[Finding] = []
-    for sentence in _SENTENCE.split(_join_lists(text)):
+    for sentence in _SENTENCE.split(spell_mentions(text)):
         stages: tuple[int, ...] | None = (stage,) if stage else None
         candidates: tuple[str, ...] = (default,)
         for clause in _CLAUSE.split(sentence):
             if not clause.strip():
                 continue
-            candidates = tuple(match.lower() for match in _CANDIDATE.findall(clause)) or candidates
-            stages = _find_stages(clause) or stages
-            unknown = [candidate for candidate in candidates if candidate not in facts]
-            if unknown:
-                findings.append(Finding(clause.strip(), None, f"nothing is known of {unknown[0]}"))
+            candidates = find_candidates(clause) or candidates
+            about = [facts[candidate] for candidate in candidates if candidate in facts]
+            stages = _find_stages(clause, about) or stages
+            if len(about) < len(candidates):
+                unknown = next(candidate for candidate in candidates if candidate not in facts)
+                findings.append(Finding(clause.strip(), None, f"nothing is known of {unknown}"))
                 continue
-            about = [facts[candidate] for candidate in candidates]
             findings += _check_clause(clause, about, stages)
     return findings
 
 
-def _join_lists(text: str) -> str:
-    def join(match: re.Match[str]) -> str:
-        return match[1] + "+".join(re.findall(r"\d+", match[2]))
-
-    return _STAGE_LISTS.sub(join, text)
-
-
-def _find_stages(clause: str) -> tuple[int, ...] | None:
+def _find_stages(clause: str, about: Sequence[Facts]) -> tuple[int, ...] | None:
     """The stages a clause names; (0,) stands for all of them."""
-    if _ALL_STAGES.search(clause):
+    if names_all_stages(clause):
         return (0,)
-    named = tuple(int(number) for match in _STAGES.findall(clause) for number in re.findall(r"\d+", match))
-    return named or None
+    return find_stages(clause, _count_stages(about)) or None
+
+
+def _count_stages(about: Sequence[Facts]) -> int:
+    return min((len(facts.stages) for facts in about), default=0)
 
 
 def _check_clause(clause: str, about: Sequence[Facts], stages: tuple[int, ...] | None) -> Iterator[Finding]:
-    for number in _find_stages(clause) or ():
-        if number and (count := min(len(facts.stages) for facts in about)) < number:
+    count = _count_stages(about)
+    for number in _find_stages(clause, about) or ():
+        if number > count:
             yield Finding(f"stage {number}", False, f"there are {count} stages")
             return
     rest = clause
@@ -183,7 +178,7 @@ def _check_field(text: str, field: str, value: Any, about: Sequence[Facts], stag
     for facts in about:
         count = len(facts.stages)
         named = range(1, count + 1) if stages is None or stages == (0,) else stages
-        if any(not 1 <= number <= count for number in named):
+        if not count or any(not 1 <= number <= count for number in named):
             return Finding(text, False, f"there are {count} stages")
         known = [facts.stages[number - 1].get(field) for number in named]
         holds = any(value == item for item in known) if stages is None else all(value == item for item in known)

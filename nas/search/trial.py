@@ -16,6 +16,19 @@ WHAT_IF = "what_if"  # the origin of a network that was trained to answer a ques
 TrialState = Literal["proposed", "invalid", "duplicate", "rejected", "untrained", "trained", "stopped", "failed"]
 
 
+def format_candidate_id(number: int, *, is_what_if: bool = False) -> str:
+    """The id of proposal `number`: "c007"; "w007" for a what-if."""
+    return f"{'w' if is_what_if else 'c'}{number:03d}"
+
+
+def read_candidate_number(candidate_id: str) -> int:
+    """The number in an id that `format_candidate_id` made; raises ValueError for any other text."""
+    kind, digits = candidate_id[:1], candidate_id[1:]
+    if kind not in ("c", "w") or not (digits.isascii() and digits.isdigit()):
+        raise ValueError(f'a candidate id must be "c" or "w" and a number; got {candidate_id!r}')
+    return int(digits)
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One proposal and its outcome; every field is JSON-safe through `to_dict`.
@@ -43,7 +56,7 @@ class Trial:
     @property
     def id(self) -> str:
         """The candidate id, for example "c007"; "w007" for a what-if."""
-        return f"{'w' if self.origin == WHAT_IF else 'c'}{self.number:03d}"
+        return format_candidate_id(self.number, is_what_if=self.origin == WHAT_IF)
 
     @property
     def network(self) -> Architecture:

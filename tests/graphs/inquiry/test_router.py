@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphs.inquiry.entities import find_candidates, find_stages, mend_spelling
+from graphs.inquiry.entities import mend_spelling
 from graphs.inquiry.intents import find_intents, names_a_change, resolve_edits
 from graphs.inquiry.question import Focus
 from graphs.inquiry.router import route_question
 from graphs.inquiry.topics import load_topics, normalize
+from nas.explanation.notation import find_candidates, find_stages
 from nas.records.run_records import RunRecords
 
 
@@ -212,7 +213,7 @@ def test_ids_stages_and_numbers_are_placeholders_to_the_classifier() -> None:
 
 
 def test_ids_are_read_as_people_write_them() -> None:
-    assert find_candidates("c7, C011 and candidate 3; proposal 12, w001") == ["c007", "c011", "c003", "c012", "w001"]
-    assert find_candidates("w 3 blocks") == []
+    assert find_candidates("c7, C011 and candidate 3; proposal 12, w001") == ("c007", "c011", "c003", "c012", "w001")
+    assert find_candidates("w 3 blocks") == ()
     assert find_stages("stages 1 and 3, then the last stage, the 2nd stage", 3) == (1, 3, 2)
     assert find_stages("set stage 3 to 96", 3) == (3,)
