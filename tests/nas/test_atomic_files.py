@@ -26,9 +26,14 @@ def test_a_json_document_ends_its_line(tmp_path: Path) -> None:
 def test_what_breaks_off_leaves_the_old_file_and_nothing_else(tmp_path: Path, stop: type[BaseException]) -> None:
     path = tmp_path / "weights"
     path.write_bytes(b"old")
-    with pytest.raises(stop), replacing(path) as temporary:
-        temporary.write_bytes(b"half")
-        raise stop
+
+    def break_off() -> None:
+        with replacing(path) as temporary:
+            temporary.write_bytes(b"half")
+            raise stop
+
+    with pytest.raises(stop):
+        break_off()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
