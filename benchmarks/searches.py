@@ -38,6 +38,7 @@ from nas.search.pareto import find_front
 from nas.search.trial import Trial
 from nas.space.architecture import Architecture, Task
 from nas.space.search_space import STAGE_FIELDS, Edit, SearchSpace
+from nas.statistics import half_width_of_mean
 from nas.training import DistillRecipe, Recipe, TeacherSettings, TrainingSettings
 from nas.workspace.local_executor import LocalExecutor
 from nas.workspace.workspace import Workspace
@@ -232,12 +233,5 @@ def spread_front(trials: Sequence[Trial]) -> dict[str, str | int]:
 
 
 def interval(values: Sequence[float]) -> dict[str, float]:
-    """Mean over seeds and the half width of its 95% t interval."""
-    half = 0.0
-    if len(values) > 1:
-        half = _T_95[min(len(values), len(_T_95)) - 1] * statistics.stdev(values) / math.sqrt(len(values))
-    return {"mean": round(statistics.mean(values), 4), "ci95": round(half, 4)}
-
-
-# two-sided 95% quantiles of Student's t by the number of values (1 to 10)
-_T_95 = (math.inf, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+    """Mean over seeds and the half width of its 95% t interval (0 for one seed)."""
+    return {"mean": round(statistics.mean(values), 4), "ci95": round(half_width_of_mean(values) or 0.0, 4)}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 KIB = 1024
+KB_IN_KIB = 1000 / KIB
 CONSTRAINT_NAMES: Mapping[str, str] = {"macs": "MACs", "peak_sram": "peak SRAM", "flash": "flash"}
 
 
@@ -40,6 +41,13 @@ def format_violation(violation: Mapping[str, Any]) -> str:
     return f"{name} {value / 1e6:.2f} M {sign} {limit / 1e6:g} M"
 
 
+def format_quantity(constraint: str, value: float) -> str:
+    """A figure that a constraint is about: `12.4 M` (MACs), `310.5 KiB`."""
+    if constraint != "macs":
+        return format_kib(value)
+    return f"{value / 1e6:.3g} M" if value < 1e9 else f"{value / 1e6:,.0f} M"
+
+
 def format_points(difference: float) -> str:
     """A difference of accuracies: `+0.70 points`."""
     return f"{100 * difference:+.2f} points"
@@ -71,3 +79,8 @@ def format_params_change(difference: int) -> str:
 def format_place(place: int | str) -> str:
     """`stage 2`, `the stem`."""
     return f"stage {place}" if isinstance(place, int) or place.isdigit() else f"the {place}"
+
+
+def describe_tensors(tensors: Iterable[tuple[str, int]], unit: str = "") -> str:
+    """Tensors with their bytes: `stage1_block1 6,144, head 96`; `unit` follows every figure."""
+    return ", ".join(f"{name} {num_bytes:,}{unit}" for name, num_bytes in tensors)

@@ -13,9 +13,9 @@ from agent.report.axes import SERIES, Spec, limit_line, named_rows, quantity, se
 from agent.report.figures import Candidate, Ending, ProgressStep
 from agent.report.member import Member
 from agent.report.published import PublishedNetwork
+from nas.quantities import KB_IN_KIB
 
 POINT_PADDING = 24  # pixels: large points at the border are not cut, names over them not struck by an axis
-KB_IN_KIB = 1000 / 1024
 SHAPES = {"on the front": "circle", "dominated": "triangle-up", "published": "square"}
 MAX_BARS = 40  # in a plot of memory
 MAX_LEVEL = 6  # names side by side under bars: more would overlap on a phone

@@ -7,6 +7,7 @@ import io
 from rich.console import Console
 
 from agent.transcript.narrator import Narrator
+from nas.atomic_files import write_text
 from nas.events import Event
 from nas.records.run_store import RunStore
 
@@ -16,8 +17,8 @@ WIDTH = 120
 def save_transcript(store: RunStore) -> None:
     """Write transcript.txt and transcript.html into the run folder."""
     console = _tell(store)
-    (store.folder / "transcript.html").write_text(console.export_html(clear=False), encoding="utf-8")
-    (store.folder / "transcript.txt").write_text(console.export_text(), encoding="utf-8")
+    write_text(store.folder / "transcript.html", console.export_html(clear=False))
+    write_text(store.folder / "transcript.txt", console.export_text())
 
 
 def tell_transcript(store: RunStore) -> str:

@@ -2,7 +2,7 @@
 
 from nas.cost.budget import Budget
 from nas.cost.cheapest_edits import Change, EditSuggestion, find_edits
-from nas.cost.constraints import Violation, find_violations, format_quantity
+from nas.cost.constraints import Violation, find_violations
 from nas.cost.feasible import sample_feasible
 from nas.cost.legality import Constraint, is_legal
 from nas.cost.operators import Operator, OperatorList, Tensor, lower
@@ -24,7 +24,6 @@ __all__ = [
     "Violation",
     "find_edits",
     "find_violations",
-    "format_quantity",
     "is_legal",
     "lower",
     "price",

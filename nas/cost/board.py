@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from importlib import resources
 
 from nas.errors import SettingError
+from nas.quantities import KIB
 
 # What a firmware needs of RAM beside the arena: 16 KiB of stack and room for the runtime's and its own variables. The
 # self-test that is delivered links with exactly that (nas/export/firmware/templates/sections.ld) plus under 4 KiB.
-RUNTIME_RAM_BYTES = 20 * 1024
+RUNTIME_RAM_BYTES = 20 * KIB
 
 
 @dataclass(frozen=True, slots=True)

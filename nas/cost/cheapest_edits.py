@@ -19,7 +19,7 @@ from nas.cost.legality import Constraint, constrained_value
 from nas.cost.price import Price, price
 from nas.cost.screening import may_be_legal, price_if_legal, screen_runs
 from nas.space.architecture import Architecture, Task
-from nas.space.search_space import Choice, Edit, SearchSpace
+from nas.space.search_space import Choice, Edit, SearchSpace, format_choice
 
 MAX_PLANNED_PAIRS = 1_000
 SHOWN_EDITS = 3
@@ -39,7 +39,7 @@ class Change:
         return {"stage": self.stage, "field": self.field, "from": self.before, "to": self.after}
 
     def __str__(self) -> str:
-        return f"stage {self.stage} {self.field} {_format(self.before)} -> {_format(self.after)}"
+        return f"stage {self.stage} {self.field} {format_choice(self.before)} -> {format_choice(self.after)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +132,3 @@ def _distance(macs: int, before: int) -> float:
 
 def _change(architecture: Architecture, edit: Edit) -> Change:
     return Change(edit.stage, edit.field, getattr(architecture.stages[edit.stage - 1], edit.field), edit.value)
-
-
-def _format(value: Choice | None) -> str:
-    if value is None:
-        return "none"
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -12,7 +12,7 @@ from nas.cost.cheapest_edits import EditSuggestion, find_edits
 from nas.cost.legality import UNITS, Constraint, broken_limits, constrained_value
 from nas.cost.operators import Place
 from nas.cost.price import CostReport, report
-from nas.quantities import KIB, format_place
+from nas.quantities import describe_tensors, format_place, format_quantity
 from nas.space.architecture import Architecture, Task
 from nas.space.search_space import SearchSpace
 
@@ -66,7 +66,7 @@ class Violation:
             return f"Most of it: {shares}."
         head, tail = self.cause["head_bytes"], self.cause["tail_bytes"]
         tensors = self.cause["live_tensors"][:SHOWN_TENSORS]
-        listed = ", ".join(f"{tensor['name']} {tensor['bytes']:,}" for tensor in tensors)
+        listed = describe_tensors((tensor["name"], tensor["bytes"]) for tensor in tensors)
         more = len(self.cause["live_tensors"]) - len(tensors)
         rest = f" and {more} smaller ones" if more else ""
         extra = self.cause["planning_bytes"]
@@ -140,10 +140,3 @@ def _find_cause(account: CostReport, constraint: Constraint) -> dict[str, Any]:
         "stage": most[0][0],
         "stages": [{"stage": place, unit: amount, "share": round(amount / whole, 4)} for place, amount in most],
     }
-
-
-def format_quantity(constraint: Constraint, value: int) -> str:
-    """A figure as people read it: `12.4 M` (MACs), `310.5 KiB`."""
-    if constraint != "macs":
-        return f"{value / KIB:,.1f} KiB"
-    return f"{value / 1e6:.3g} M" if value < 1e9 else f"{value / 1e6:,.0f} M"

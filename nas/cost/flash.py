@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from nas.cost.operators import Step
+from nas.quantities import KIB
 
 CHANNEL_BYTES: Final = 28
 FILE_BYTES: Final = 2099.1  # what every file has: tables, stem, pooling, classifier
@@ -36,7 +37,7 @@ STEP_BYTES: Final[dict[str, float]] = {
 # The runtime and the kernels of the eight operators. mcufit 0.5.2 measured, firmware minus an empty sketch, 84,528
 # bytes on a Nano 33 BLE and 114,579 on an Arduino Nano ESP32; the larger, rounded up to 112 KiB. An application's own
 # code, an RTOS and radio stacks come on top.
-RUNTIME_CODE_BYTES: Final = 112 * 1024
+RUNTIME_CODE_BYTES: Final = 112 * KIB
 
 
 def step_key(name: str, fused: str) -> str:

@@ -16,6 +16,7 @@ from nas.explanation.counterfactuals import describe_briefly, find_counterfactua
 from nas.explanation.effects import find_effect
 from nas.explanation.limits import list_limits
 from nas.quantities import (
+    describe_tensors,
     format_accuracy,
     format_kib,
     format_kib_change,
@@ -27,7 +28,7 @@ from nas.quantities import (
 )
 from nas.records.run_records import RunRecords
 from nas.search.trial import Trial
-from nas.statistics import half_width_of_difference, wilson_interval
+from nas.statistics import describe_interval, half_width_of_difference, wilson_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def _claim_costs(trial: Trial, costs: CostReport) -> Iterator[Claim]:
         f"{costs.price.params:,} ({heaviest.params_share:.0%}).",
     )
     peak, price = costs.peak, costs.price
-    tensors = ", ".join(f"{buffer.name} {buffer.num_bytes:,}" for buffer in peak.live_tensors[:3])
+    tensors = describe_tensors((buffer.name, buffer.num_bytes) for buffer in peak.live_tensors[:3])
     yield Claim(
         "memory",
         trial.id,
@@ -196,8 +197,7 @@ def _claim_training(records: RunRecords, trial: Trial) -> Iterator[Claim]:
     accuracy, count = trial.validation_accuracy, records.num_images.get("validation")
     sentence = f"The mini-phase of {len(trial.curve)} epochs reached {format_accuracy(accuracy)} validation accuracy"
     if count:
-        interval = wilson_interval(accuracy, count)
-        sentence += f" on {count:,} images (95% interval {interval})"
+        sentence += f" on {count:,} images ({describe_interval(wilson_interval(accuracy, count))})"
         second = next((other for other in records.trained if other.id != trial.id), None)
         if second is not None and records.trained[0].id == trial.id:
             theirs = second.validation_accuracy or 0.0

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nas.cost import Price, Violation, find_violations, price
-from nas.quantities import format_kib, format_kib_change, format_macs, format_macs_change, format_params_change
+from nas.quantities import (
+    format_kib,
+    format_kib_change,
+    format_macs,
+    format_macs_change,
+    format_params_change,
+    format_place,
+)
 from nas.records.run_records import RunRecords
 from nas.search.trial import Trial
 from nas.space.architecture import Architecture
@@ -38,8 +45,9 @@ class Effect:
     def describe_edits(self) -> str:
         """`stage 2 kernel_size 5 -> 3`, of every edit that changes something."""
         return ", ".join(
-            f"stage {edit.stage} {edit.field} {_format(self.before, edit)} -> {format_choice(edit.value)}"
+            f"{format_place(edit.stage)} {edit.field} {format_choice(before)} -> {format_choice(edit.value)}"
             for edit in self.edits
+            for before in [getattr(self.before.stages[edit.stage - 1], edit.field)]
         )
 
     def describe_change(self) -> str:
@@ -103,8 +111,3 @@ def list_differences(first: Architecture, second: Architecture) -> tuple[Edit, .
         for field in STAGE_FIELDS
         if getattr(before, field) != getattr(after, field) and (field, after.block) != ("expansion", "DWSepConv")
     )
-
-
-def _format(architecture: Architecture, edit: Edit) -> str:
-    value = getattr(architecture.stages[edit.stage - 1], edit.field)
-    return "none" if value is None else format_choice(value)

@@ -18,7 +18,7 @@ from nas.quantities import (
 )
 from nas.records.run_records import RunRecords
 from nas.space.search_space import format_choice
-from nas.statistics import wilson_interval
+from nas.statistics import describe_interval, wilson_interval
 
 
 def describe_accuracy(records: RunRecords, candidate_id: str) -> str:
@@ -34,7 +34,7 @@ def describe_accuracy(records: RunRecords, candidate_id: str) -> str:
     if count:
         lines.append(
             f"It was measured on {count:,} validation images, held out of training: one image is "
-            f"{100 / count:.2f} points, the 95% interval {wilson_interval(accuracy, count)}."
+            f"{100 / count:.2f} points, the {describe_interval(wilson_interval(accuracy, count))}."
         )
     best = records.trained[0] if records.trained else trial
     if best.id != trial.id:
@@ -67,8 +67,8 @@ def describe_delivery(records: RunRecords, candidate_id: str) -> str:
             f"{candidate_id} was delivered for {metrics['board']} with the weights of the "
             f"{metrics['training']['weights_of_phase']} phase.",
             f"Test accuracy on {images:,} images: {format_accuracy(metrics['float_test_accuracy'])} float, "
-            f"{format_accuracy(metrics['int8_test_accuracy'])} int8 in TFLM (95% interval "
-            f"{wilson_interval(metrics['int8_test_accuracy'], images)}); both agree on "
+            f"{format_accuracy(metrics['int8_test_accuracy'])} int8 in TFLM "
+            f"({describe_interval(wilson_interval(metrics['int8_test_accuracy'], images))}); both agree on "
             f"{format_accuracy(metrics['agreement'])} of the images.",
             f"model.tflite has {format_kib(metrics['tflite_bytes'])} ({metrics['tflite_bytes']:,} bytes), with the "
             f"runtime's code {format_kib(metrics['flash_bytes'])} of flash. The arena needs "

