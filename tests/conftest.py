@@ -101,6 +101,6 @@ def example_copy(example_root: Path, tmp_path: Path) -> RunStore:
 @pytest.fixture(scope="session")
 def example_records(example_root: Path) -> RunRecords:
     """What the run `example` left behind."""
-    from agent.running.reading import read_records
+    from nas.records.reading import read_records
 
     return read_records(RunStore(example_root / "example"))

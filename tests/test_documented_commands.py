@@ -54,6 +54,7 @@ SECONDS = 280
 
 # What a command must print on stdout and which file it must leave, by its name. A new command needs a line here.
 PROMISES: dict[str, tuple[str, str]] = {
+    "--version": (r"^kilosmith \d+\.\d+", ""),
     "--install-completion": ("bash completion installed", ".bashrc"),
     "ask": (
         r"^\[from the tool \w+: c0\d\d.*\]$",

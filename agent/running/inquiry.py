@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from agent.config import LlmSettings, RunConfig, read_config
 from agent.places import cache_folder
 from agent.running.interruption import hold_interruptions
-from agent.running.reading import read_records
 from agent.running.resources import limit_threads, load_data
 from nas.events import Event, EventSink
 from nas.explanation.effects import Effect
 from nas.plain_text import plain_lines
+from nas.records.reading import read_records
 from nas.records.run_records import RunRecords
 from nas.records.run_store import RunStore
 from nas.search.trial import WHAT_IF, Trial

@@ -1,5 +1,6 @@
 """What an architecture costs on a microcontroller, before a second of training; no torch, no tensorflow."""
 
+from nas.cost.assessment import Assessment, estimate
 from nas.cost.budget import Budget
 from nas.cost.cheapest_edits import Change, EditSuggestion, find_edits
 from nas.cost.constraints import Violation, find_violations
@@ -9,6 +10,7 @@ from nas.cost.operators import Operator, OperatorList, Tensor, lower
 from nas.cost.price import CostReport, Costs, Peak, Price, StageShare, price, report
 
 __all__ = [
+    "Assessment",
     "Budget",
     "Change",
     "Constraint",
@@ -22,6 +24,7 @@ __all__ = [
     "StageShare",
     "Tensor",
     "Violation",
+    "estimate",
     "find_edits",
     "find_violations",
     "is_legal",

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from nas.cost import Budget, CostReport, find_violations, report
+from nas.cost import Assessment, Budget, CostReport, estimate, report
 from nas.cost.board import Board
 from nas.errors import ProposalError
 from nas.plain_text import plain
 from nas.records.run_store import RunStore
-from nas.records.run_view import Assessment
 from nas.records.trace import Record
 from nas.search.pareto import find_front, measure_hypervolume
 from nas.search.trial import Trial
@@ -100,9 +99,7 @@ class RunRecords:
 
     def assess(self, candidate_id: str) -> Assessment:
         """Its costs and what they violate, with the cheapest edits."""
-        architecture = self.architecture(candidate_id)
-        violations = find_violations(architecture, self.space, self.task, self.budget)
-        return Assessment(self.costs(candidate_id), violations)
+        return estimate(self.architecture(candidate_id), self.space, self.task, self.budget)
 
     @cached_property
     def front(self) -> tuple[Trial, ...]:

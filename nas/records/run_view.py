@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from nas.cost import Budget, CostReport, Violation
+from nas.cost import Assessment, Budget
 from nas.cost.board import Board
 from nas.search.trial import Trial
 from nas.space.architecture import Task
@@ -14,14 +13,6 @@ from nas.space.search_space import SearchSpace
 
 if TYPE_CHECKING:
     from nas.records.run_records import RunRecords
-
-
-@dataclass(frozen=True, slots=True)
-class Assessment:
-    """A candidate's costs and every constraint it violates."""
-
-    report: CostReport
-    violations: tuple[Violation, ...]
 
 
 class RunView(Protocol):

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nas.cost import Budget, find_violations, report
+from nas.cost import Assessment, Budget, estimate
 from nas.cost.board import Board
 from nas.errors import CheckError, ProposalError
 from nas.events import Event, EventSink, ignore_events
@@ -19,7 +19,6 @@ from nas.explanation.explanation import Explanation, write_markdown
 from nas.export.order import ExportLimits, ExportOrder
 from nas.records.run_records import RunRecords
 from nas.records.run_store import RunStore
-from nas.records.run_view import Assessment
 from nas.search.niches import split_niches
 from nas.search.pareto import Trends, find_trends, measure_hypervolume
 from nas.search.rungs import HalvingRule, build_halving_rules
@@ -115,8 +114,8 @@ class Workspace:
         if self._assessed is None or self._assessed[0] != candidate_id:
             architecture = self.find(candidate_id).network
             known = self.index.fingerprints
-            violations = find_violations(architecture, self.space, self.task, self.budget, excluded=known)
-            self._assessed = candidate_id, Assessment(report(architecture, self.task), violations)
+            assessment = estimate(architecture, self.space, self.task, self.budget, excluded=known)
+            self._assessed = candidate_id, assessment
         return self._assessed[1]
 
     def snapshot(self, outcomes: Mapping[str, Mapping[str, Any]] | None = None) -> RunRecords:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,10 @@ def write_architecture(folder: Path, stages: object) -> Path:
     return path
 
 
-def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["--help", "-h", "--version"])
+def test_help_and_version_import_nothing_heavy(option: str, tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom agent.__main__ import run_command_line\nrun_command_line(['--help'])\n"
+        f"import sys\nfrom agent.command_line import run_command_line\nrun_command_line(['{option}'])\n"
         "heavy = {'torch', 'tensorflow', 'transformers', 'langgraph', 'langchain_core', 'numpy', 'timm'}\n"
         "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
     )
@@ -41,7 +43,19 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
         [sys.executable, "-c", code], env=environment(), cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
-    assert "run" in result.stdout
+    assert "kilosmith" in result.stdout
+
+
+def test_the_version_is_one_line(tmp_path: Path) -> None:
+    result = kilosmith("--version", cwd=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, f"kilosmith {version('kilosmith')}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [(), ("run",), ("estimate",)])
+def test_help_has_a_short_form(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    short, long = kilosmith(*arguments, "-h", cwd=tmp_path), kilosmith(*arguments, "--help", cwd=tmp_path)
+    assert short.returncode == 0
+    assert short.stdout == long.stdout
 
 
 @pytest.mark.parametrize("name", sorted(command.callback.__name__ for command in build_app().registered_commands))

@@ -103,7 +103,9 @@ def test_no_color_turns_colours_off_in_a_terminal(example_copy: RunStore) -> Non
 
 def test_completion_is_quick_and_knows_options(tmp_path: Path) -> None:
     asked = {"_KILOSMITH_COMPLETE": "complete_bash", "COMP_WORDS": "kilosmith run --wor", "COMP_CWORD": "2"}
-    probe = "import sys; sys.argv = ['kilosmith']; from agent.__main__ import run_command_line; run_command_line([]);"
+    probe = (
+        "import sys; sys.argv = ['kilosmith']; from agent.command_line import run_command_line; run_command_line([]);"
+    )
     probe += "print(*[name for name in ('torch', 'tensorflow', 'transformers', 'langgraph') if name in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", probe],
