@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 KIB = 1024
 CONSTRAINT_NAMES: Mapping[str, str] = {"macs": "MACs", "peak_sram": "peak SRAM", "flash": "flash"}
@@ -24,11 +24,21 @@ def format_accuracy(fraction: float) -> str:
     return f"{100 * fraction:.2f}%"
 
 
-def format_phase(outcome: Mapping[str, Any]) -> str:
+class PhaseOutcome(Protocol):
+    """What a phase reached (fraction), or why it failed, "" if it did not."""
+
+    @property
+    def validation_accuracy(self) -> float:
+        """Of the final weights."""
+
+    @property
+    def failure(self) -> str:
+        """Why there are none."""
+
+
+def format_phase(outcome: PhaseOutcome) -> str:
     """What a later phase reached, `97.92%`, or why it failed."""
-    return (
-        f"failed ({outcome['failure']})" if outcome.get("failure") else format_accuracy(outcome["validation_accuracy"])
-    )
+    return f"failed ({outcome.failure})" if outcome.failure else format_accuracy(outcome.validation_accuracy)
 
 
 def format_violation(violation: Mapping[str, Any]) -> str:
