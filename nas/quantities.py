@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 KIB = 1024
 CONSTRAINT_NAMES: Mapping[str, str] = {"macs": "MACs", "peak_sram": "peak SRAM", "flash": "flash"}
@@ -41,11 +41,31 @@ def format_phase(outcome: PhaseOutcome) -> str:
     return f"failed ({outcome.failure})" if outcome.failure else format_accuracy(outcome.validation_accuracy)
 
 
-def format_violation(violation: Mapping[str, Any]) -> str:
+class ConstraintFigures(Protocol):
+    """A limit that was not kept: which ("macs", "peak_sram" or "flash"), and both figures in "MACs" or "bytes"."""
+
+    @property
+    def constraint(self) -> str:
+        """Its name."""
+
+    @property
+    def value(self) -> int:
+        """What it is."""
+
+    @property
+    def limit(self) -> int:
+        """What it may be at most, or must be at least."""
+
+    @property
+    def unit(self) -> str:
+        """Of both."""
+
+
+def format_violation(violation: ConstraintFigures) -> str:
     """`peak SRAM 79.4 KiB > 48 KiB`."""
-    name, value, limit = CONSTRAINT_NAMES[violation["constraint"]], violation["value"], violation["limit"]
+    name, value, limit = CONSTRAINT_NAMES[violation.constraint], violation.value, violation.limit
     sign = ">" if value > limit else "<"
-    if violation["unit"] == "bytes":
+    if violation.unit == "bytes":
         return f"{name} {value / KIB:.1f} KiB {sign} {limit / KIB:g} KiB"
     return f"{name} {value / 1e6:.2f} M {sign} {limit / 1e6:g} M"
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.transcript.hanging_text import HangingText
+from nas.cost import BrokenLimit
 from nas.events import Event
 from nas.explanation.explanation import read_explanation
 from nas.export.metrics import DeliveryMetrics
@@ -107,7 +108,7 @@ class Narrator:
             costs = f"{data['macs'] / 1e6:.2f} M MACs, {data['params']:,} parameters, "
             costs += f"{data['arena_bytes'] / KIB:.1f} KiB SRAM"
             return [Text.assemble("  screened  ", (f"{data['candidate']} legal", "green"), f": {costs}")]
-        violations = [format_violation(violation) for violation in data["violations"]]
+        violations = [format_violation(BrokenLimit(**violation)) for violation in data["violations"]]
         reason = "; ".join(violations) if violations else data["reason"]
         return [
             Text.assemble("  screened  ", (f"{data['candidate']} {data['state']}: {plain(reason)[:400]}", "yellow"))

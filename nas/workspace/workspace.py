@@ -154,11 +154,10 @@ class Workspace:
         assessment = self.assess(candidate_id)
         priced = replace(trial, costs=assessment.report.price.costs)
         if assessment.violations:
-            violations = tuple(violation.to_dict() for violation in assessment.violations)
             # the cheapest edits cure every violation at once: telling them once is enough
             told = enumerate(assessment.violations)
             reason = " ".join(violation.sentence(with_edits=index == 0) for index, violation in told)
-            return self._settle(replace(priced, state="rejected", violations=violations, reason=reason))
+            return self._settle(replace(priced, state="rejected", violations=assessment.violations, reason=reason))
         self.index.put(priced)
         return priced
 
