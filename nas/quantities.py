@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Protocol
 
 KIB = 1024
 KB_IN_KIB = 1000 / KIB
@@ -25,18 +25,48 @@ def format_accuracy(fraction: float) -> str:
     return f"{100 * fraction:.2f}%"
 
 
-def format_phase(outcome: Mapping[str, Any]) -> str:
+class PhaseOutcome(Protocol):
+    """What a phase reached (fraction), or why it failed, "" if it did not."""
+
+    @property
+    def validation_accuracy(self) -> float:
+        """Of the final weights."""
+
+    @property
+    def failure(self) -> str:
+        """Why there are none."""
+
+
+def format_phase(outcome: PhaseOutcome) -> str:
     """What a later phase reached, `97.92%`, or why it failed."""
-    return (
-        f"failed ({outcome['failure']})" if outcome.get("failure") else format_accuracy(outcome["validation_accuracy"])
-    )
+    return f"failed ({outcome.failure})" if outcome.failure else format_accuracy(outcome.validation_accuracy)
 
 
-def format_violation(violation: Mapping[str, Any]) -> str:
+class ConstraintFigures(Protocol):
+    """A limit that was not kept: which ("macs", "peak_sram" or "flash"), and both figures in "MACs" or "bytes"."""
+
+    @property
+    def constraint(self) -> str:
+        """Its name."""
+
+    @property
+    def value(self) -> int:
+        """What it is."""
+
+    @property
+    def limit(self) -> int:
+        """What it may be at most, or must be at least."""
+
+    @property
+    def unit(self) -> str:
+        """Of both."""
+
+
+def format_violation(violation: ConstraintFigures) -> str:
     """`peak SRAM 79.4 KiB > 48 KiB`."""
-    name, value, limit = CONSTRAINT_NAMES[violation["constraint"]], violation["value"], violation["limit"]
+    name, value, limit = CONSTRAINT_NAMES[violation.constraint], violation.value, violation.limit
     sign = ">" if value > limit else "<"
-    if violation["unit"] == "bytes":
+    if violation.unit == "bytes":
         return f"{name} {value / KIB:.1f} KiB {sign} {limit / KIB:g} KiB"
     return f"{name} {value / 1e6:.2f} M {sign} {limit / 1e6:g} M"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nas.cost import Budget
+from nas.cost import Budget, CostlyStage, StagesCause, Violation
 from nas.space.architecture import Task
 from nas.space.search_space import SearchSpace
 
@@ -30,3 +30,8 @@ def make_stage(**fields: object) -> dict[str, object]:
 def make_stages(first: dict[str, object] | None = None) -> list[dict[str, object]]:
     """Three stages that keep every limit of BUDGET at TASK."""
     return [make_stage(**(first or {})), make_stage(stride=2, out_channels=24), make_stage(out_channels=32)]
+
+
+def make_violation(value: int, limit: int) -> Violation:
+    """A broken limit of MACs, all of them in stage 1, without a cure."""
+    return Violation("macs", value, limit, "MACs", StagesCause("macs", (CostlyStage(1, value, 1.0),)), ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,6 +44,7 @@ def export(
     from agent.terminal.live_display import Display
     from agent.transcript.narrator import build_delivery_table
     from nas.errors import SettingError
+    from nas.records.outcomes import CandidateOutcome
     from nas.records.run_store import RunStore
 
     with RunStore.open(Path(runs), run) as store, Display(message_console(), quiet=quiet) as display:
@@ -61,18 +62,14 @@ def export(
         if workspace.find(chosen).state != "trained":
             raise SettingError(f"export takes a trained candidate; {chosen} is {workspace.find(chosen).state}")
         workspace.require_fit(chosen)
-        outcome = {"full": workspace.train_fully(chosen), "distill": workspace.distill(chosen)}
-        records = workspace.snapshot({chosen: {name: asdict(phase) for name, phase in outcome.items()}})
+        outcome = CandidateOutcome(full=workspace.train_fully(chosen), distill=workspace.distill(chosen))
+        records = workspace.snapshot({chosen: outcome})
         metrics = workspace.export(_find_explanation(store, chosen, records), records, folder=out)
-    figures = {
-        name: {"validation_accuracy": phase.validation_accuracy, "teacher_accuracy": phase.teacher_accuracy}
-        for name, phase in outcome.items()
-    }
     folder = out or store.delivery_folder(chosen)
     if json:
-        print_json({"candidate": chosen, "folder": str(folder), "metrics": metrics})
+        print_json({"candidate": chosen, "folder": str(folder), "metrics": metrics.to_dict()})
     elif not quiet:
-        result_console().print(build_delivery_table(chosen, figures | {"metrics": metrics}))
+        result_console().print(build_delivery_table(chosen, replace(outcome, metrics=metrics)))
         result_console().print(f"delivered to {folder}")
 
 

@@ -162,5 +162,5 @@ def count_causes(trials: Sequence[Trial]) -> tuple[Ending, ...]:
         if trial.state in ("invalid", "duplicate"):
             causes["outside the search space" if trial.state == "invalid" else "duplicate"] += 1
         if trial.state == "rejected":
-            causes.update(f"limit of {CONSTRAINT_NAMES[violation['constraint']]}" for violation in trial.violations)
+            causes.update(f"limit of {CONSTRAINT_NAMES[violation.constraint]}" for violation in trial.violations)
     return tuple(Ending(name, count) for name, count in causes.most_common())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -10,11 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.transcript.hanging_text import HangingText
+from nas.cost import BrokenLimit
 from nas.events import Event
 from nas.explanation.explanation import read_explanation
+from nas.export.metrics import DeliveryMetrics
 from nas.plain_text import plain
 from nas.quantities import KIB, format_accuracy, format_phase, format_violation
+from nas.records.outcomes import CandidateOutcome, read_outcomes
 from nas.search.pareto import FrontMember
+from nas.training import TrainedPhase
 
 _INDENT = 12  # of what follows a label
 
@@ -104,7 +108,7 @@ class Narrator:
             costs = f"{data['macs'] / 1e6:.2f} M MACs, {data['params']:,} parameters, "
             costs += f"{data['arena_bytes'] / KIB:.1f} KiB SRAM"
             return [Text.assemble("  screened  ", (f"{data['candidate']} legal", "green"), f": {costs}")]
-        violations = [format_violation(violation) for violation in data["violations"]]
+        violations = [format_violation(BrokenLimit(**violation)) for violation in data["violations"]]
         reason = "; ".join(violations) if violations else data["reason"]
         return [
             Text.assemble("  screened  ", (f"{data['candidate']} {data['state']}: {plain(reason)[:400]}", "yellow"))
@@ -139,17 +143,19 @@ class Narrator:
 
     def _tell_train_fully(self, update: Mapping[str, Any], seconds: float) -> list[RenderableType]:
         return [
-            Text(f"  full      {candidate}: {plain(format_phase(found['full']))} validation ({seconds:.0f} s)")
-            for candidate, found in update["outcomes"].items()
+            Text(f"  full      {candidate}: {plain(format_phase(found))} validation ({seconds:.0f} s)")
+            for candidate, outcome in read_outcomes(update["outcomes"]).items()
+            if (found := outcome.full) is not None
         ]
 
     def _tell_distill(self, update: Mapping[str, Any], seconds: float) -> list[RenderableType]:
         return [
             Text(
-                f"  distilled {candidate}: {plain(format_phase(found['distill']))} validation, teacher "
-                f"{_format_teacher(found['distill'])} ({seconds:.0f} s)"
+                f"  distilled {candidate}: {plain(format_phase(found))} validation, teacher "
+                f"{_format_teacher(found)} ({seconds:.0f} s)"
             )
-            for candidate, found in update["outcomes"].items()
+            for candidate, outcome in read_outcomes(update["outcomes"]).items()
+            if (found := outcome.distill) is not None
         ]
 
     def _tell_export(self, update: Mapping[str, Any], seconds: float) -> list[RenderableType]:
@@ -169,7 +175,7 @@ class Narrator:
             Text(f"proposals: {counts}; hypervolume {data['hypervolume']:.4f}"),
             Text(f"chat model: {_describe_usage(data['llm'])}"),
         ]
-        for candidate, outcome in data["deliveries"].items():
+        for candidate, outcome in read_outcomes(data["deliveries"]).items():
             lines += [Text(""), build_delivery_table(candidate, outcome)]
             lines.append(Text.assemble("delivered to ", (f"{data['folder']}/delivery/{candidate}", "bold")))
         return lines
@@ -238,30 +244,39 @@ def build_front_table(front: Sequence[FrontMember]) -> Table:
     return table
 
 
-def _format_teacher(distilled: Mapping[str, Any]) -> str:
-    accuracy = distilled["teacher_accuracy"]
+def _format_teacher(distilled: TrainedPhase) -> str:
+    accuracy = distilled.teacher_accuracy
     return "none" if accuracy is None else format_accuracy(accuracy)
 
 
-def build_delivery_table(candidate: str, outcome: Mapping[str, Any]) -> Table:
+def build_delivery_table(candidate: str, outcome: CandidateOutcome) -> Table:
     """The delivered network's figures, each with its unit and where it comes from."""
-    metrics = outcome["metrics"]
     table = Table(title=f"Delivered {candidate}", title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    rows = [
-        ("validation accuracy, full training", plain(format_phase(outcome["full"]))),
-        ("validation accuracy, distilled", plain(format_phase(outcome["distill"]))),
-        ("teacher's validation accuracy", _format_teacher(outcome["distill"])),
-        ("weights delivered", f"of the {metrics['training']['weights_of_phase']} phase"),
-        ("test accuracy, float", f"{metrics['float_test_accuracy']:.2%}"),
-        (f"test accuracy, int8 in TFLM ({metrics['num_test_images']} images)", f"{metrics['int8_test_accuracy']:.2%}"),
-        ("int8 and float agree on", f"{metrics['agreement']:.2%}"),
-        ("MACs", f"{metrics['macs'] / 1e6:.2f} M"),
-        ("model.tflite", f"{metrics['tflite_bytes'] / KIB:.1f} KiB"),
-        ("arena on the 32-bit MCU, estimated", f"{metrics['estimated_arena_bytes'] / KIB:.1f} KiB"),
-        ("arena on this host, measured in TFLM", f"{metrics['measured_arena_bytes'] / KIB:.1f} KiB"),
-    ]
-    for name, value in rows:
+    for name, value in [*_list_phases(outcome), *_list_figures(outcome.metrics)]:
         table.add_row(name, value)
     return table
+
+
+def _list_phases(outcome: CandidateOutcome) -> Iterator[tuple[str, str]]:
+    if outcome.full is not None:
+        yield "validation accuracy, full training", plain(format_phase(outcome.full))
+    if outcome.distill is not None:
+        yield "validation accuracy, distilled", plain(format_phase(outcome.distill))
+        yield "teacher's validation accuracy", _format_teacher(outcome.distill)
+
+
+def _list_figures(metrics: DeliveryMetrics | None) -> list[tuple[str, str]]:
+    if metrics is None:
+        return []
+    return [
+        ("weights delivered", f"of the {metrics.training.weights_of_phase} phase"),
+        ("test accuracy, float", f"{metrics.float_test_accuracy:.2%}"),
+        (f"test accuracy, int8 in TFLM ({metrics.num_test_images} images)", f"{metrics.int8_test_accuracy:.2%}"),
+        ("int8 and float agree on", f"{metrics.agreement:.2%}"),
+        ("MACs", f"{metrics.macs / 1e6:.2f} M"),
+        ("model.tflite", f"{metrics.tflite_bytes / KIB:.1f} KiB"),
+        ("arena on the 32-bit MCU, estimated", f"{metrics.estimated_arena_bytes / KIB:.1f} KiB"),
+        ("arena on this host, measured in TFLM", f"{metrics.measured_arena_bytes / KIB:.1f} KiB"),
+    ]

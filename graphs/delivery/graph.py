@@ -16,10 +16,8 @@ from graphs.designer import Designer
 from graphs.tracing import trace_node
 from nas.events import Event, EventSink
 from nas.explanation.explanation import read_explanation
-from nas.training import TrainedPhase
+from nas.records.outcomes import read_outcomes
 from nas.workspace.workspace import Workspace
-
-_LONG_LISTS = ("operators", "files", "versions")  # they stay in metrics.json; graph state is small
 
 
 @dataclass(frozen=True)
@@ -43,16 +41,16 @@ class DeliveryNodes:
 
     def train_fully(self, state: DeliveryState) -> dict[str, Any]:
         """Train every approved winner from scratch with the full recipe."""
-        return self._add(state, "full", lambda candidate: _without_curve(self.workspace.train_fully(candidate)))
+        return self._add(state, "full", lambda candidate: self.workspace.train_fully(candidate).to_brief())
 
     def distill(self, state: DeliveryState) -> dict[str, Any]:
         """Distill the teacher into every approved winner."""
-        return self._add(state, "distill", lambda candidate: _without_curve(self.workspace.distill(candidate)))
+        return self._add(state, "distill", lambda candidate: self.workspace.distill(candidate).to_brief())
 
     def explain(self, state: DeliveryState) -> dict[str, Any]:
         """Ask the designer, now that all figures are known, why each design was chosen; keep what the records bear."""
         explainer = Explainer(self.designer, state["drive"] == "autonomous", self.workspace.seed, self.events)
-        records = self.workspace.snapshot(state["outcomes"])
+        records = self.workspace.snapshot(read_outcomes(state["outcomes"]))
 
         def explain(candidate: str) -> dict[str, Any]:
             index = state["num_answers"] + state["approved"].index(candidate)
@@ -62,12 +60,11 @@ class DeliveryNodes:
 
     def export(self, state: DeliveryState) -> dict[str, Any]:
         """Deliver every approved winner as int8 firmware parts, verified in the TFLM runtime on the test split."""
-        records = self.workspace.snapshot(state["outcomes"])
+        records = self.workspace.snapshot(read_outcomes(state["outcomes"]))
 
         def deliver(candidate: str) -> dict[str, Any]:
             explanation = read_explanation(state["outcomes"][candidate]["explanation"])
-            metrics = self.workspace.export(explanation, records)
-            return {name: value for name, value in metrics.items() if name not in _LONG_LISTS}
+            return self.workspace.export(explanation, records).to_brief()
 
         return self._add(state, "metrics", deliver)
 
@@ -84,11 +81,6 @@ class DeliveryNodes:
         for candidate in state["approved"]:
             outcomes[candidate][key] = act(candidate)
         return {"outcomes": outcomes}
-
-
-def _without_curve(phase: TrainedPhase) -> dict[str, Any]:
-    """The figures of a trained phase; the curve is on disk, graph state stays small."""
-    return {name: value for name, value in phase.to_dict().items() if name != "curve"}
 
 
 def add_delivery(graph: StateGraph[Any, Any, Any, Any], nodes: DeliveryNodes, *, then: str) -> None:

@@ -11,7 +11,7 @@ from langchain_core.tools import BaseTool
 from graphs.conversation import PlainMessage, clean_text
 from graphs.design.proposals import describe_verdict, fill_proposal, judge_proposal
 from graphs.design.settings import DesignSettings
-from graphs.design.state import DesignState
+from graphs.design.state import DesignState, Effort
 from graphs.tracing import call_tool
 from nas.events import Event, EventSink
 from nas.search.trial import Trial
@@ -32,16 +32,16 @@ def is_round_over(state: DesignState, settings: DesignSettings, context_tokens: 
 
     A conversation of more than `context_tokens`, the tools' answers that are still to be read included, ends too.
     """
-    effort = state["effort"]
-    unread = sum(len(message["content"]) for message in state["dialogue"][effort["told"] :])
+    effort = Effort.from_dict(state["effort"])
+    unread = sum(len(message["content"]) for message in state["dialogue"][effort.told :])
     return (
-        effort["answers"] >= settings.max_answers
-        or effort["calls"] >= settings.max_calls
-        or effort["full"]
-        or (context_tokens is not None and effort["length"] + unread / CHARACTERS_PER_TOKEN > 0.9 * context_tokens)
-        or effort["tokens"] >= settings.max_tokens
-        or effort["seconds"] >= settings.max_seconds
-        or effort["idle"] >= MAX_IDLE
+        effort.answers >= settings.max_answers
+        or effort.calls >= settings.max_calls
+        or effort.full
+        or (context_tokens is not None and effort.length + unread / CHARACTERS_PER_TOKEN > 0.9 * context_tokens)
+        or effort.tokens >= settings.max_tokens
+        or effort.seconds >= settings.max_seconds
+        or effort.idle >= MAX_IDLE
         or (state["number"] >= settings.max_proposals and not state["pending"])
     )
 

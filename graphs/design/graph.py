@@ -21,7 +21,7 @@ from graphs.design.examination import QUESTIONS, choose_drive, count_right_answe
 from graphs.design.proposals import describe_rejection, fill_proposal, judge_proposal
 from graphs.design.requests import Requests
 from graphs.design.settings import DesignSettings
-from graphs.design.state import DesignState, no_effort
+from graphs.design.state import DesignState, Effort
 from graphs.designer import Designer
 from graphs.tracing import Node, call_tool, trace_node
 from nas.errors import NoLegalCandidateError
@@ -90,7 +90,7 @@ class DesignNodes:
             pending=list(state["pending"]),
             num_trained=state["num_trained"],
         )
-        answers = consultation.answer(state["calls"], state["effort"]["unreadable"])
+        answers = consultation.answer(state["calls"], Effort.from_dict(state["effort"]).unreadable)
         return {
             "number": consultation.number,
             "dialogue": [*state["dialogue"], *answers],
@@ -126,15 +126,15 @@ class DesignNodes:
 
     def _close_round(self, state: DesignState) -> dict[str, Any]:
         """Autonomous: the candidates the designer chose, else its latest legal one; the others are left untrained."""
-        number = state["number"]
+        number, effort = state["number"], Effort.from_dict(state["effort"])
         chosen = state["chosen"] or [trial["id"] for trial in state["pending"][-1:]]
         for trial in state["pending"]:
             if trial["id"] not in chosen:
                 self.workspace.pass_over(trial["id"])
         update: dict[str, Any] = {}
-        if number == state["effort"]["number"]:  # nothing was proposed: that too uses up a proposal
+        if number == effort.number:  # nothing was proposed: that too uses up a proposal
             number += 1
-            reason = f"no proposal in {state['effort']['answers']} answers"
+            reason = f"no proposal in {effort.answers} answers"
             refused = self.workspace.open_proposal(number).refuse("mini_train", reason)
             judge_proposal(self.workspace, refused, self.events)
             update["rejections"] = self._add_rejections(state, [refused])
@@ -142,7 +142,7 @@ class DesignNodes:
             "number": number,
             "calls": [],
             "dialogue": [],
-            "effort": no_effort(number),
+            "effort": Effort(number).to_dict(),
             "pending": [],
             "chosen": [],
             "candidates": [trial for trial in state["pending"] if trial["id"] in chosen],

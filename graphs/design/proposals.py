@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from langchain_core.tools import BaseTool
 
 from graphs.tracing import call_tool
+from nas.cost import BrokenLimit
 from nas.events import Event, EventSink
 from nas.quantities import KIB
 from nas.search.trial import Trial
@@ -32,7 +34,7 @@ def judge_proposal(workspace: Workspace, trial: Trial, events: EventSink) -> Tri
     names = ("macs", "params", "arena_bytes", "flash_bytes")
     figures = {name: getattr(trial.costs, name) if trial.costs else None for name in names}
     violations = [
-        {name: violation[name] for name in ("constraint", "value", "limit", "unit")} for violation in trial.violations
+        {one.name: getattr(violation, one.name) for one in fields(BrokenLimit)} for violation in trial.violations
     ]
     judged = {"candidate": trial.id, "state": trial.state, "reason": trial.reason, "violations": violations}
     events(Event("judged", judged | figures))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.messages import BaseMessage
@@ -12,7 +12,7 @@ from langchain_core.tools import BaseTool
 from graphs.conversation import NO_TEXT, from_plain, to_plain
 from graphs.design.prompt import write_prompt
 from graphs.design.settings import DesignSettings
-from graphs.design.state import DesignState
+from graphs.design.state import DesignState, Effort
 from graphs.designer import Designer
 from graphs.tracing import ChatAnswer, ChatCall, call_chat_model, derive_seed
 from nas.errors import ConversationTooLongError
@@ -52,17 +52,17 @@ class Requests:
 
     def ask_freely(self, state: DesignState) -> dict[str, Any]:
         """Autonomous: the next message of the conversation about the open candidate, with every tool on offer."""
-        effort, toolbox = state["effort"], self.build_toolbox(state["number"] + 1)
+        effort, toolbox = Effort.from_dict(state["effort"]), self.build_toolbox(state["number"] + 1)
         if state["dialogue"]:
             messages = from_plain(state["dialogue"])
         else:
             messages = self._write_prompt(state, state["number"] + 1, autonomous=True)
         try:
-            answer = self._call(state, messages, list(toolbox.values()), "auto", num_told=effort["told"])
+            answer = self._call(state, messages, list(toolbox.values()), "auto", num_told=effort.told)
         except ConversationTooLongError:
             if not state["dialogue"]:
                 raise  # the task alone is too long: no shorter conversation will help
-            return {"calls": [], "effort": {**effort, "full": True}, "candidates": []}
+            return {"calls": [], "effort": replace(effort, full=True).to_dict(), "candidates": []}
         known = [call for call in answer.calls if call["name"] in toolbox]
         said = {"role": "ai", "content": answer.message.text or ("" if known else NO_TEXT)}
         dialogue = [*map(to_plain, messages), said | ({"tool_calls": known} if known else {})]
@@ -70,17 +70,7 @@ class Requests:
             "num_answers": state["num_answers"] + 1,
             "calls": answer.calls,
             "dialogue": dialogue,
-            "effort": {
-                **effort,
-                "answers": effort["answers"] + 1,
-                "calls": effort["calls"] + len(answer.calls),
-                "tokens": effort["tokens"] + answer.tokens,
-                "length": answer.tokens,
-                "seconds": round(effort["seconds"] + answer.seconds, 3),
-                "idle": 0 if answer.calls else effort["idle"] + 1,
-                "unreadable": answer.num_unreadable,
-                "told": len(dialogue),
-            },
+            "effort": _add(effort, answer, len(dialogue)).to_dict(),
             "candidates": [],
         }
 
@@ -141,3 +131,18 @@ class Requests:
         seed = derive_seed(self.workspace.seed, "answer", index)
         call = ChatCall(messages, tools, tool_choice, seed, index, num_told)
         return call_chat_model(self.designer.answers, call, self.events)
+
+
+def _add(effort: Effort, answer: ChatAnswer, num_messages: int) -> Effort:
+    """The effort with one more answer, after which the conversation has so many messages."""
+    return replace(
+        effort,
+        answers=effort.answers + 1,
+        calls=effort.calls + len(answer.calls),
+        tokens=effort.tokens + answer.tokens,
+        length=answer.tokens,
+        seconds=round(effort.seconds + answer.seconds, 3),
+        idle=0 if answer.calls else effort.idle + 1,
+        unreadable=answer.num_unreadable,
+        told=num_messages,
+    )

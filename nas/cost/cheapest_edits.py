@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from dataclasses import field as describe
 from math import log
 from typing import Any
 
 from nas.cost.budget import Budget
-from nas.cost.legality import Constraint, constrained_value
 from nas.cost.price import Price, price
 from nas.cost.screening import may_be_legal, price_if_legal, screen_runs
+from nas.json_records import JSON_NAME, read_record, write_record
 from nas.space.architecture import Architecture, Task
 from nas.space.search_space import Choice, Edit, SearchSpace, format_choice
 
@@ -31,12 +32,17 @@ class Change:
 
     stage: int
     field: str
-    before: Choice | None
-    after: Choice
+    before: Choice | None = describe(metadata={JSON_NAME: "from"})
+    after: Choice = describe(metadata={JSON_NAME: "to"})
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form, as in a violation's `cheapest_edits`."""
-        return {"stage": self.stage, "field": self.field, "from": self.before, "to": self.after}
+        return write_record(self)
+
+    @classmethod
+    def from_dict(cls, data: object) -> Change:
+        """The change that `to_dict` wrote; raises RecordError for anything else."""
+        return read_record(cls, data)
 
     def __str__(self) -> str:
         return f"stage {self.stage} {self.field} {format_choice(self.before)} -> {format_choice(self.after)}"
@@ -53,13 +59,6 @@ class EditSuggestion:
     def edits(self) -> tuple[Edit, ...]:
         """The changes as edits of the search space."""
         return tuple(Edit(change.stage, change.field, change.after) for change in self.changes)
-
-    def to_dict(self, constraint: Constraint) -> dict[str, Any]:
-        """JSON form: the first change, `value_after` of the constraint, and `together_with` a second change if any."""
-        entry = self.changes[0].to_dict() | {"value_after": constrained_value(self.price, constraint)}
-        if len(self.changes) > 1:
-            entry["together_with"] = self.changes[1].to_dict()
-        return entry
 
 
 def find_edits(

@@ -99,20 +99,6 @@ class Peak:
     live_bytes: int
     live_tensors: tuple[Buffer, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON form: the `cause` of a peak-SRAM violation."""
-        return {
-            "operator": self.operator,
-            "op": self.op,
-            "name": self.name,
-            "stage": self.stage,
-            "live_bytes": self.live_bytes,
-            "live_tensors": [
-                {"name": buffer.name, "shape": list(buffer.shape), "bytes": buffer.num_bytes}
-                for buffer in self.live_tensors
-            ],
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class StageShare:

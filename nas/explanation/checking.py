@@ -11,7 +11,9 @@ from nas.explanation.notation import read_subject
 from nas.explanation.statements import Facts, Finding, Quantity, check_text, read_quantities
 from nas.plain_text import plain
 from nas.quantities import format_accuracy, format_kib, format_macs
+from nas.records.outcomes import CandidateOutcome
 from nas.records.run_records import RunRecords
+from nas.search.trial import Trial
 from nas.space.search_space import STAGE_FIELDS, format_choice
 
 Verdict = Literal["true", "corrected", "dropped"]
@@ -102,7 +104,8 @@ def look_up(records: RunRecords, candidate_id: str, stage: int, field: str) -> A
         return None
     if stage:
         return _look_up_stage(records, candidate_id, stage, field)
-    outcome, metrics = _outcome(records, candidate_id)
+    outcome = records.outcome(candidate_id)
+    full, distill, metrics = outcome.full, outcome.distill, outcome.metrics
     costs = records.costs(candidate_id).price
     ranks = [member.id for member in records.front]
     known: dict[str, Any] = {
@@ -113,11 +116,11 @@ def look_up(records: RunRecords, candidate_id: str, stage: int, field: str) -> A
         "tail_bytes": costs.tail_bytes,
         "flash_bytes": costs.flash_bytes,
         "validation_accuracy": trial.validation_accuracy,
-        "full_validation_accuracy": outcome.get("full", {}).get("validation_accuracy"),
-        "distilled_validation_accuracy": outcome.get("distill", {}).get("validation_accuracy"),
-        "teacher_accuracy": outcome.get("distill", {}).get("teacher_accuracy"),
-        "float_test_accuracy": metrics.get("float_test_accuracy"),
-        "int8_test_accuracy": metrics.get("int8_test_accuracy"),
+        "full_validation_accuracy": full.validation_accuracy if full else None,
+        "distilled_validation_accuracy": distill.validation_accuracy if distill else None,
+        "teacher_accuracy": distill.teacher_accuracy if distill else None,
+        "float_test_accuracy": metrics.float_test_accuracy if metrics else None,
+        "int8_test_accuracy": metrics.int8_test_accuracy if metrics else None,
         "epochs": len(trial.curve) or None,
         "state": trial.state,
         "parent": trial.parent,
@@ -125,11 +128,6 @@ def look_up(records: RunRecords, candidate_id: str, stage: int, field: str) -> A
         "front_rank": ranks.index(trial.id) + 1 if trial.id in ranks else None,
     }
     return known.get(field)
-
-
-def _outcome(records: RunRecords, candidate_id: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    outcome = records.outcomes.get(candidate_id, {})
-    return outcome, outcome.get("metrics", {})
 
 
 def _look_up_stage(records: RunRecords, candidate_id: str, stage: int, field: str) -> Any:
@@ -168,13 +166,7 @@ def gather_facts(records: RunRecords, candidate_id: str) -> Facts:
         "epochs": [len(trial.curve)] if trial.curve else [],
         "images": list(records.num_images.values()),
     }
-    outcome, metrics = _outcome(records, candidate_id)
-    reached = [
-        trial.validation_accuracy,
-        *(phase.get(name) for phase in outcome.values() for name in ("validation_accuracy", "teacher_accuracy")),
-        *(metrics.get(name) for name in ("float_test_accuracy", "int8_test_accuracy", "agreement")),
-    ]
-    whole["fraction"] += [figure for figure in reached if figure is not None]
+    whole["fraction"] += _list_accuracies(trial, records.outcome(candidate_id))
     whole["fraction"] += [epoch.validation_accuracy for epoch in trial.curve]
     if trial.parent is not None and trial.edits:
         effect = find_effect(records, trial.parent, trial.edits)
@@ -198,6 +190,16 @@ def gather_facts(records: RunRecords, candidate_id: str) -> Facts:
         for number in range(1, len(trial.architecture.stages) + 1)
     ]
     return Facts(whole, [stage.to_dict() for stage in trial.architecture.stages], of_stages)
+
+
+def _list_accuracies(trial: Trial, outcome: CandidateOutcome) -> list[float]:
+    """Every accuracy of the network and of its teacher, as fractions."""
+    phases, metrics = outcome.phases, outcome.metrics
+    reached = [trial.validation_accuracy, *(phase.validation_accuracy for phase in phases)]
+    reached += [phase.teacher_accuracy for phase in phases]
+    if metrics is not None:
+        reached += [metrics.float_test_accuracy, metrics.int8_test_accuracy, metrics.agreement]
+    return [figure for figure in reached if figure is not None]
 
 
 def is_same_value(value: Any, known: Any) -> bool:

@@ -208,14 +208,14 @@ def _claim_training(records: RunRecords, trial: Trial) -> Iterator[Claim]:
                 f"; the {100 * (accuracy - theirs):.2f} points ahead of {second.id} are {verdict} (+-{100 * half:.2f})"
             )
     yield Claim("training", trial.id, "validation_accuracy", accuracy, sentence + ".")
-    outcome = records.outcomes.get(trial.id, {})
+    outcome = records.outcome(trial.id)
     reached = [
-        f"{name} {format_accuracy(outcome[phase]['validation_accuracy'])}"
-        for phase, name in (("full", "full training"), ("distill", "distillation"))
-        if phase in outcome and not outcome[phase].get("failure")
+        f"{name} {format_accuracy(phase.validation_accuracy)}"
+        for phase, name in ((outcome.full, "full training"), (outcome.distill, "distillation"))
+        if phase is not None and not phase.failure
     ]
     if reached:
-        value = outcome.get("full", {}).get("validation_accuracy")
+        value = outcome.full.validation_accuracy if outcome.full else None
         sentence = f"Validation accuracy after the later phases: {', '.join(reached)}."
         yield Claim("training", trial.id, "full_validation_accuracy", value, sentence)
 

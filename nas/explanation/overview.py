@@ -29,7 +29,7 @@ def count_outcomes(records: RunRecords) -> str:
     if off:
         lines.append(f"{len(off)} trained and off the front: {_format_ids(off)}.")
     for constraint, name in CONSTRAINT_NAMES.items():
-        broke = [trial.id for trial in records.trials if any(v["constraint"] == constraint for v in trial.violations)]
+        broke = [trial.id for trial in records.trials if any(v.constraint == constraint for v in trial.violations)]
         if broke:
             lines.append(f"{len(broke)} broke the limit of {name}: {_format_ids(broke)}.")
     return "\n".join(lines)

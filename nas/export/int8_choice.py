@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.datasets.images import Dataset, Split, draw_stratified
+from nas.export.metrics import FinetuningFigures, QuantizationChoice, ValidationAccuracies
 from nas.export.scoring import answer_split
 from nas.export.tflm import ArenaMeasurement
 from nas.space.architecture import Task
@@ -58,12 +59,9 @@ class Comparison:
         """Whether int8 loses more than the threshold; counted in images, so that a loss of just so much does not."""
         return self.float_right - self.int8_right > threshold * self.num_images + 1e-9
 
-    def figures(self) -> dict[str, float]:
-        """Both accuracies as fractions."""
-        return {
-            "float_validation_accuracy": self.float_right / self.num_images,
-            "int8_validation_accuracy": self.int8_right / self.num_images,
-        }
+    def accuracies(self) -> ValidationAccuracies:
+        """Both as fractions."""
+        return ValidationAccuracies(self.float_right / self.num_images, self.int8_right / self.num_images)
 
 
 def choose_int8(
@@ -74,7 +72,7 @@ def choose_int8(
     dataset: Dataset,
     task: Task,
     tell: Callable[..., None],
-) -> tuple[Converted, dict[str, Any]]:
+) -> tuple[Converted, QuantizationChoice]:
     """What to deliver, and the record of the decision, which only validation images take part in.
 
     `start` loses no more than the threshold: it is kept. Else fine-tuning runs once, its network is converted, and the
@@ -93,27 +91,22 @@ def choose_int8(
         )
 
     before = compare(start)
-    record: dict[str, Any] = {"num_images": len(split), "threshold": finetuning.threshold, "before": before.figures()}
+    told = QuantizationChoice(len(split), finetuning.threshold, before.accuracies(), finetuning=None, kept="as trained")
     if not before.exceeds(finetuning.threshold):
-        return start, record | {"finetuning": None, "kept": "as trained"}
+        return start, told
     tell("int8 loses too much: fine-tuning for it")
     tuned = finetuning.run(calibration)
     outcome = tuned.outcome
-    figures = {
-        "epochs": len(outcome.curve),
-        "validation_accuracy": outcome.validation_accuracy,
-        "failure": outcome.failure,
-    }
-    record["finetuning"] = figures | {"after": None}
+    figures = FinetuningFigures(len(outcome.curve), outcome.validation_accuracy, outcome.failure, after=None)
     if outcome.failure:
-        return start, record | {"kept": "as trained"}
+        return start, replace(told, finetuning=figures)
     tell("converting the fine-tuned network to int8")
     second = convert(tuned.network)
     after = compare(second)
-    record["finetuning"]["after"] = after.figures()
+    told = replace(told, finetuning=replace(figures, after=after.accuracies()))
     if after.int8_right > before.int8_right:
-        return second, record | {"kept": "fine-tuned"}
-    return start, record | {"kept": "as trained"}
+        return second, replace(told, kept="fine-tuned")
+    return start, told
 
 
 def _draw(validation: Split) -> Split:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nas.cost import Budget, report
+from nas.cost import Budget, price
 from nas.cost.board import Board
 from nas.datasets import Dataset
 from nas.events import EventSink, ignore_events
 from nas.export.delivery import Delivery, export
 from nas.export.int8_choice import Finetuning
+from nas.export.metrics import Provenance
 from nas.export.order import ExportLimits, ExportOrder
 from nas.training import QuantizationRecipe, Recipe
 from nas.training.recipe import QAT
+from nas.training.results import TrainingOrigin
 
 if TYPE_CHECKING:
     from nas.network.network import Network
@@ -50,7 +52,7 @@ def export_network(
         candidate_id=name,
         architecture=network.architecture,
         limits=ExportLimits(board.name, board.arena_bytes, capped.flash_bytes, capped.peak_sram_bytes),
-        estimated=report(network.architecture, network.task).to_dict(),
+        estimated=price(network.architecture, network.task),
         explanation=EXPLANATION.format(name=name),
         folder=folder,
     )
@@ -60,16 +62,12 @@ def export_network(
         order,
         network.task,
         dataset,
-        training={
-            "weights_of_phase": "full",
-            "validation_accuracy": {"full": accuracy},
-            "teacher_validation_accuracy": None,
-        },
-        provenance={
-            "command": "",
-            "seed": seed,
-            "recipes": {phase: used.model_dump(mode="json") for phase, used in (recipes | {"qat": finetuning}).items()},
-        },
+        training=TrainingOrigin("full", {"full": accuracy}),
+        provenance=Provenance(
+            command="",
+            seed=seed,
+            recipes={phase: used.model_dump(mode="json") for phase, used in (recipes | {"qat": finetuning}).items()},
+        ),
         finetuning=Finetuning(
             finetuning.threshold, lambda images: finetune_network(network, dataset, finetuning, images, seed=seed)
         ),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from nas.cost import Price
+from nas.export.metrics import DeliveryMetrics
 from nas.space.architecture import Architecture
 from nas.training.jobs import TrainedPhase
 
@@ -23,7 +23,7 @@ class ExportLimits:
 
 @dataclass(frozen=True, slots=True)
 class ExportOrder:
-    """What shall be exported where. `estimated` is the JSON form of the candidate's cost report.
+    """What shall be exported where. `estimated` is what the candidate costs by the estimators.
 
     `explanation` is the text of EXPLANATION.md.
     """
@@ -31,7 +31,7 @@ class ExportOrder:
     candidate_id: str
     architecture: Architecture
     limits: ExportLimits
-    estimated: Mapping[str, Any]
+    estimated: Price
     explanation: str
     folder: Path
 
@@ -40,5 +40,5 @@ class ExportOrder:
 class Exported:
     """The metrics of a delivery, and the outcome of fine-tuning for int8 where that was tried on the way."""
 
-    metrics: dict[str, Any]
+    metrics: DeliveryMetrics
     finetuning: TrainedPhase | None = None

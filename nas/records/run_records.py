@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from nas.cost import Assessment, Budget, CostReport, estimate, report
 from nas.cost.board import Board
-from nas.errors import ProposalError
+from nas.errors import CheckError, ProposalError
+from nas.export.metrics import DeliveryMetrics
 from nas.plain_text import plain
+from nas.records.outcomes import CandidateOutcome
 from nas.records.run_store import RunStore
 from nas.records.trace import Record
 from nas.search.pareto import find_front, measure_hypervolume
 from nas.search.trial import Trial
 from nas.space.architecture import Architecture, Task
 from nas.space.search_space import SearchSpace
+from nas.training import TrainedPhase
 
 _NUM_IDS_SHOWN = 12
 
@@ -45,8 +48,8 @@ class Feedback:
 class RunRecords:
     """Trials and what else is known. `trials` holds every proposal in order.
 
-    `num_images`: images in the splits "train", "validation" and "test", where known. `outcomes`: candidate -> "full",
-    "distill" or "metrics" -> plain figures. `started` and `finished` are the trace's first and last words, `feedback`
+    `num_images`: images in the splits "train", "validation" and "test", where known. `outcomes` are those of
+    the phases after the search, by candidate. `started` and `finished` are the trace's first and last words, `feedback`
     is told by proposal, `explanations` (as `Explanation.to_dict` writes them) by candidate. `what_ifs` were trained on
     request and are no part of the search. Everything but the trials is empty while the run itself asks.
     """
@@ -57,7 +60,7 @@ class RunRecords:
     budget: Budget
     board: Board
     num_images: Mapping[str, int] = field(default_factory=dict)
-    outcomes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    outcomes: Mapping[str, CandidateOutcome] = field(default_factory=dict)
     started: Mapping[str, Any] = field(default_factory=dict)
     finished: Mapping[str, Any] = field(default_factory=dict)
     winners: tuple[str, ...] = ()
@@ -125,7 +128,11 @@ class RunRecords:
     @property
     def delivered(self) -> tuple[str, ...]:
         """Candidates that were delivered."""
-        return tuple(candidate for candidate, outcome in self.outcomes.items() if "metrics" in outcome)
+        return tuple(candidate for candidate, outcome in self.outcomes.items() if outcome.metrics is not None)
+
+    def outcome(self, candidate_id: str) -> CandidateOutcome:
+        """What came of it after the search, so far."""
+        return self.outcomes.get(candidate_id, CandidateOutcome())
 
     def known_as(self, architecture: Architecture) -> Trial | None:
         """The first trial of the same network, if it was ever proposed."""
@@ -211,13 +218,20 @@ def _read_task(started: Mapping[str, Any], stem_channels: int) -> Task:
     return Task(height, width, channels, started["num_classes"], stem_channels)
 
 
-def _read_outcome(outcomes: dict[str, dict[str, Any]], data: Mapping[str, Any]) -> None:
+def _read_outcome(outcomes: dict[str, CandidateOutcome], data: Mapping[str, Any]) -> None:
     """Add a delivery's metrics or a phase after the search (the mini-phases are the trials' own)."""
-    own = outcomes.setdefault(data["candidate"], {}) if data.get("phase") != "mini" else {}
-    if "metrics" in data:
-        own["metrics"] = data["metrics"]
-    else:
-        own[data["phase"]] = {name: value for name, value in data.items() if name not in ("candidate", "phase")}
+    if data.get("phase") == "mini":
+        return
+    candidate = data["candidate"]
+    own = outcomes.get(candidate, CandidateOutcome())
+    try:
+        if "metrics" in data:
+            outcomes[candidate] = replace(own, metrics=DeliveryMetrics.from_dict(data["metrics"]))
+        else:
+            phase = TrainedPhase.from_dict({name: value for name, value in data.items() if name != "candidate"})
+            outcomes[candidate] = own.with_phase(phase)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckError(f"the trace must hold whole outcomes; that of {candidate} is damaged: {error}") from error
 
 
 def _read_feedback(data: Mapping[str, Any]) -> Feedback:

@@ -60,6 +60,15 @@ class TrainedPhase:
         """A record of plain values; `stopped` stands in it only where the phase was."""
         return {name: value for name, value in asdict(self).items() if name != "stopped" or value}
 
+    def to_brief(self) -> dict[str, Any]:
+        """`to_dict` without the curve, which is on disk."""
+        return {name: value for name, value in self.to_dict().items() if name != "curve"}
+
+    @classmethod
+    def from_brief(cls, record: Mapping[str, Any]) -> TrainedPhase:
+        """The outcome of `to_brief`, or of `to_dict`; without a curve it is empty."""
+        return cls.from_dict({"curve": ()} | dict(record))
+
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> TrainedPhase:
         """The outcome `to_dict` made a record of; raises KeyError, TypeError or ValueError for anything else."""

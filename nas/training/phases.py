@@ -26,6 +26,7 @@ from nas.training.devices import choose_device
 from nas.training.jobs import Finetuned, JobPhase, StopRule, TrainedPhase, TrainingJob
 from nas.training.loop import train
 from nas.training.quantization import Int8Network
+from nas.training.results import TrainingOrigin
 from nas.training.teacher import teach
 from nas.training.weights import load_weights, save_weights
 
@@ -34,10 +35,10 @@ RESULT_FILE = "result.json"
 
 @dataclass(frozen=True, slots=True)
 class ChosenWeights:
-    """The network that goes into the delivery; `origin`: the phase of its weights and what every phase reached."""
+    """The network that goes into the delivery, and where its weights come from."""
 
     network: Network
-    origin: dict[str, Any]
+    origin: TrainingOrigin
 
 
 class Phases:
@@ -125,8 +126,7 @@ class Phases:
         chosen = max(usable, key=lambda phase: phase.validation_accuracy).phase
         reached = {phase.phase: phase.validation_accuracy for phase in usable}
         teacher = next((phase.teacher_accuracy for phase in finished if phase.teacher_accuracy is not None), None)
-        origin = {"weights_of_phase": chosen, "validation_accuracy": reached, "teacher_validation_accuracy": teacher}
-        return ChosenWeights(self._load(candidate_id, architecture, chosen), origin)
+        return ChosenWeights(self._load(candidate_id, architecture, chosen), TrainingOrigin(chosen, reached, teacher))
 
     def is_finished(self, candidate_id: str, phase: JobPhase) -> bool:
         """Whether the phase's outcome is on disk."""

@@ -1,6 +1,11 @@
 """What a training leaves behind besides weights: its curve and its outcome."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from nas.json_records import LEFT_OUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +41,26 @@ class TrainingResult:
     seconds: float
     failure: str = ""
     stopped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOrigin:
+    """Where a network's weights come from: their phase, and the validation accuracy (fraction) of every phase it went.
+
+    `teacher_validation_accuracy` is None without a teacher. Weights of the phase "qat" were fine-tuned for int8 from
+    those of `finetuned_from_phase`, which is "" for others.
+    """
+
+    weights_of_phase: str
+    validation_accuracy: Mapping[str, float]
+    teacher_validation_accuracy: float | None = None
+    finetuned_from_phase: str = field(default="", metadata=LEFT_OUT)
+
+    def finetuned(self, accuracy: float) -> TrainingOrigin:
+        """The origin of the weights after fine-tuning for int8, which reached `accuracy`."""
+        return replace(
+            self,
+            weights_of_phase="qat",
+            validation_accuracy={**self.validation_accuracy, "qat": accuracy},
+            finetuned_from_phase=self.weights_of_phase,
+        )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nas.datasets import Dataset
 from nas.events import Event, EventSink
+from nas.export.metrics import Provenance
 from nas.export.order import Exported, ExportOrder
 from nas.space.architecture import Task
 from nas.training import Finetuned, TrainingJob, TrainingSettings
@@ -72,7 +73,7 @@ class LocalExecutor(Phases):
             self._task,
             self._data,
             training=chosen.origin,
-            provenance={"command": self._command, "seed": self._seed, "recipes": recipes},
+            provenance=Provenance(self._command, self._seed, recipes),
             finetuning=Finetuning(self._settings.qat.threshold, finetune),
             events=self._progress,
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nas.errors import CheckError
+from nas.export.metrics import DeliveryMetrics
 from nas.export.order import Exported, ExportOrder
 from nas.training.jobs import JobPhase, TrainedPhase, TrainingJob
 
@@ -15,14 +16,14 @@ class RecordedExecutor:
 
     def __init__(self, records: Iterable[Mapping[str, Any]]) -> None:
         self._phases: dict[tuple[str, str], TrainedPhase] = {}
-        self._deliveries: dict[str, dict[str, Any]] = {}
+        self._deliveries: dict[str, DeliveryMetrics] = {}
         for record in records:
             data = record["data"]
             if record["kind"] == "phase_finished":
                 outcome = {name: value for name, value in data.items() if name != "candidate"}
                 self._phases[data["candidate"], data["phase"]] = TrainedPhase.from_dict(outcome)
             elif record["kind"] == "delivered":
-                self._deliveries[data["candidate"]] = data["metrics"]
+                self._deliveries[data["candidate"]] = _read_metrics(data)
 
     def train_together(self, jobs: Sequence[TrainingJob]) -> None:
         """There is nothing to train."""
@@ -44,3 +45,12 @@ class RecordedExecutor:
 
     def forget(self, candidate_id: str, phase: JobPhase) -> None:
         """There is nothing to remove."""
+
+
+def _read_metrics(data: Mapping[str, Any]) -> DeliveryMetrics:
+    try:
+        return DeliveryMetrics.from_dict(data["metrics"])
+    except ValueError as error:
+        raise CheckError(
+            f"the trace must hold whole metrics; those of {data['candidate']} are damaged: {error}"
+        ) from error

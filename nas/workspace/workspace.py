@@ -16,7 +16,9 @@ from nas.cost.board import Board
 from nas.errors import CheckError, ProposalError
 from nas.events import Event, EventSink, ignore_events
 from nas.explanation.explanation import Explanation, write_markdown
+from nas.export.metrics import DeliveryMetrics
 from nas.export.order import ExportLimits, ExportOrder
+from nas.records.outcomes import CandidateOutcome
 from nas.records.run_records import RunRecords
 from nas.records.run_store import RunStore
 from nas.search.niches import split_niches
@@ -118,8 +120,8 @@ class Workspace:
             self._assessed = candidate_id, assessment
         return self._assessed[1]
 
-    def snapshot(self, outcomes: Mapping[str, Mapping[str, Any]] | None = None) -> RunRecords:
-        """The records of the run so far; `outcomes` are those of the delivery, phase by phase."""
+    def snapshot(self, outcomes: Mapping[str, CandidateOutcome] | None = None) -> RunRecords:
+        """The records of the run so far; `outcomes` are those of the delivery."""
         return RunRecords(
             trials=tuple(trial for trial in self.trials if trial.state != "proposed" or trial.costs is not None),
             space=self.space,
@@ -151,11 +153,10 @@ class Workspace:
         assessment = self.assess(candidate_id)
         priced = replace(trial, costs=assessment.report.price.costs)
         if assessment.violations:
-            violations = tuple(violation.to_dict() for violation in assessment.violations)
             # the cheapest edits cure every violation at once: telling them once is enough
             told = enumerate(assessment.violations)
             reason = " ".join(violation.sentence(with_edits=index == 0) for index, violation in told)
-            return self._settle(replace(priced, state="rejected", violations=violations, reason=reason))
+            return self._settle(replace(priced, state="rejected", violations=assessment.violations, reason=reason))
         self.index.put(priced)
         return priced
 
@@ -233,7 +234,7 @@ class Workspace:
         if over:
             raise CheckError(f"{candidate_id} does not fit {self.board.name}: {over[0].sentence()}")
 
-    def export(self, explanation: Explanation, records: RunRecords, *, folder: Path | None = None) -> dict[str, Any]:
+    def export(self, explanation: Explanation, records: RunRecords, *, folder: Path | None = None) -> DeliveryMetrics:
         """The metrics of the explained candidate's delivery; `folder` defaults to the store's delivery folder."""
         candidate_id = explanation.candidate
         limits = ExportLimits(
@@ -246,14 +247,14 @@ class Workspace:
             candidate_id=candidate_id,
             architecture=self.find(candidate_id).network,
             limits=limits,
-            estimated=self.assess(candidate_id).report.to_dict(),
+            estimated=self.assess(candidate_id).report.price,
             explanation=write_markdown(explanation, records),
             folder=folder or self.store.delivery_folder(candidate_id),
         )
         exported = self._executor.export(order)
         if exported.finetuning is not None:
             self._events(_phase_event(candidate_id, exported.finetuning))
-        self._events(Event("delivered", {"candidate": candidate_id, "metrics": exported.metrics}))
+        self._events(Event("delivered", {"candidate": candidate_id, "metrics": exported.metrics.to_dict()}))
         return exported.metrics
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from nas.export.delivery import Delivery
 from nas.export.int8_choice import Finetuned, Finetuning
+from nas.export.metrics import Provenance
 from nas.export.order import ExportLimits
 from nas.space.architecture import Architecture, Stage, Task
 
@@ -21,7 +22,7 @@ ARCHITECTURE = Architecture(
 )
 TASK = Task(24, 24, 1, 10)
 LIMITS = ExportLimits("nrf52840", ram_bytes=262_144, flash_bytes=524_288, peak_sram_bytes=65_536)
-PROVENANCE = {"command": "kilosmith run --preset quick", "seed": 3, "recipes": {"full": {"epochs": 4}}}
+PROVENANCE = Provenance("kilosmith run --preset quick", seed=3, recipes={"full": {"epochs": 4}})
 
 
 def refuse(images: Any) -> Finetuned:

@@ -57,7 +57,7 @@ def test_comparison_shows_the_same_things_of_every_run(three_runs: Path, tmp_pat
     sums = [sum(int(row[place]) for row in ended[1:]) for place in (1, 2)]
     assert sums == [len(records.trials) for records in runs.values()]
     broke = {row[0]: row[1:] for row in page.tables["What the proposals broke, in proposals"][1:]}
-    peaks = [sum(one["constraint"] == "peak_sram" for t in r.trials for one in t.violations) for r in runs.values()]
+    peaks = [sum(one.constraint == "peak_sram" for t in r.trials for one in t.violations) for r in runs.values()]
     assert [int(count) for count in broke["limit of peak SRAM"]] == peaks
     caption = next(name for name in page.tables if name.startswith("The most accurate networks"))
     networks = page.tables[caption][1:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from agent.report.saving import save_report
 from agent.running.inquiry import read_records
 from nas.errors import NoLegalCandidateError
 from nas.events import Event
+from nas.export.metrics import ClassFigures
 from nas.records.run_records import RunRecords
 from nas.records.run_store import RunStore
 
@@ -52,15 +54,15 @@ def test_every_proposal_is_in_the_table_with_the_records_figures(example_records
         if trial.state == "rejected":
             names = {"macs": ("MACs", "M"), "peak_sram": ("peak SRAM", "KiB"), "flash": ("flash", "KiB")}
             parts = row[9].split("; ")
-            for part, (name, unit) in zip(parts, (names[one["constraint"]] for one in trial.violations), strict=True):
+            for part, (name, unit) in zip(parts, (names[one.constraint] for one in trial.violations), strict=True):
                 assert part.startswith(name + " ")
                 assert part.endswith(" " + unit)
         if trial.costs:
             assert row[5:9] == [
-                f"{trial.costs['macs'] / 1e6:,.2f}",
-                f"{trial.costs['params']:,}",
-                f"{trial.costs['arena_bytes'] / 1024:,.1f}",
-                f"{trial.costs['flash_bytes'] / 1024:,.1f}",
+                f"{trial.costs.macs / 1e6:,.2f}",
+                f"{trial.costs.params:,}",
+                f"{trial.costs.arena_bytes / 1024:,.1f}",
+                f"{trial.costs.flash_bytes / 1024:,.1f}",
             ]
 
 
@@ -69,11 +71,11 @@ def test_plots_hold_the_records_figures(example_records: RunRecords, page: str) 
     points = {point["id"]: point for point in charts["pareto"]["data"]["values"]}
     assert set(points) == {trial.id for trial in example_records.trained}
     for trial in example_records.trained:
-        costs = trial.costs or {}
+        costs = trial.priced
         assert points[trial.id]["accuracy_percent"] == 100 * (trial.validation_accuracy or 0)
-        assert points[trial.id]["macs_m"] * 1e6 == pytest.approx(costs["macs"])
-        assert points[trial.id]["params_k"] * 1000 == pytest.approx(costs["params"])
-        assert points[trial.id]["sram_kib"] * 1024 == costs["arena_bytes"]
+        assert points[trial.id]["macs_m"] * 1e6 == pytest.approx(costs.macs)
+        assert points[trial.id]["params_k"] * 1000 == pytest.approx(costs.params)
+        assert points[trial.id]["sram_kib"] * 1024 == costs.arena_bytes
     bars = charts["sram"]["data"]["values"]
     for member in example_records.front:
         assert sum(bar["kib"] for bar in bars if bar["id"] == member.id) * 1024 == member.priced.arena_bytes
@@ -103,7 +105,7 @@ def test_progress_and_endings_add_up(example_records: RunRecords) -> None:
     causes = {ending.name: ending.count for ending in count_causes(example_records.trials)}
     assert causes["duplicate"] == 1
     assert causes["outside the search space"] == 1
-    over = [t for t in example_records.trials if any(v["constraint"] == "peak_sram" for v in t.violations)]
+    over = [t for t in example_records.trials if any(v.constraint == "peak_sram" for v in t.violations)]
     assert causes["limit of peak SRAM"] == len(over)
     steps = trace_progress(example_records)
     assert [step.hypervolume for step in steps] == sorted(step.hypervolume for step in steps)
@@ -135,8 +137,9 @@ HOSTILE = "</script><script>alert(1)</script><b onclick='x'>\x1b[31mred\u202e"
 def test_nobodys_words_become_markup(example_copy: RunStore, tmp_path: Path, library: str) -> None:
     with example_copy as store:
         store.lock()
-        rows = [{"class": HOSTILE, "num_images": 10, "float_accuracy": 1.0, "int8_accuracy": 0.9, "drop": 0.1}]
-        metrics = dict(read_records(store).outcomes["c011"]["metrics"]) | {"per_class": rows}
+        known = read_records(store).outcome("c011").metrics
+        assert known is not None
+        metrics = replace(known, per_class=(ClassFigures(HOSTILE, 10, 1.0, 0.9, drop=0.1),)).to_dict()
         store.append_event(Event("delivered", {"candidate": "c011", "metrics": metrics}), "2026-01-01T00:00:00+00:00")
     page = build_report(HOSTILE, read_records(example_copy), HOSTILE, library)
     found = PageReader(page)

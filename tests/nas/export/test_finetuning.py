@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 import torch
 from delivery_examples import refuse
+from example_run import make_metrics
 from safetensors.torch import load_file
 
-from nas.cost import report
+from nas.cost import price
 from nas.datasets import Dataset
 from nas.events import Event, EventSink, ignore_events
 from nas.export.int8_choice import MOST_IMAGES, Comparison, Converted, Finetuning, choose_int8
+from nas.export.metrics import DeliveryMetrics, Provenance, QuantizationChoice
 from nas.export.order import ExportLimits, ExportOrder
 from nas.export.scoring import prepare
 from nas.export.tflite import convert_int8
@@ -27,6 +29,7 @@ from nas.space.architecture import Architecture, Stage, Task
 from nas.training import Finetuned, QuantizationRecipe, Recipe, TrainedPhase, TrainingSettings
 from nas.training.loop import train
 from nas.training.phases import Phases
+from nas.training.results import TrainingOrigin
 from nas.workspace.recorded_executor import RecordedExecutor
 
 TASK = Task(16, 16, 1, 10)
@@ -67,15 +70,15 @@ def open_phases(
     return open_one
 
 
-def deliver_lopsided(network: Network, digits: Dataset, phases: Phases, folder: Path) -> dict[str, Any]:
-    order = ExportOrder("c001", ARCHITECTURE, LIMITS, report(ARCHITECTURE, TASK).to_dict(), "Why.\n", folder)
+def deliver_lopsided(network: Network, digits: Dataset, phases: Phases, folder: Path) -> DeliveryMetrics:
+    order = ExportOrder("c001", ARCHITECTURE, LIMITS, price(ARCHITECTURE, TASK), "Why.\n", folder)
     return export(
         network,
         order,
         TASK,
         digits,
-        training={"weights_of_phase": "full", "validation_accuracy": {"full": 0.97}},
-        provenance={"command": "", "seed": 0, "recipes": {}},
+        training=TrainingOrigin("full", {"full": 0.97}),
+        provenance=Provenance("", 0, {}),
         finetuning=Finetuning(0.01, lambda images: phases.finetune("c001", network, images)),
         events=ignore_events,
     ).metrics
@@ -91,19 +94,22 @@ def test_a_network_that_int8_ruins_is_tuned_delivered_and_recorded(
 ) -> None:
     as_trained = {name: tensor.clone() for name, tensor in lopsided.state_dict().items()}
     metrics = deliver_lopsided(lopsided, digits, open_phases(), tmp_path / "delivery")
-    told = metrics["quantization"]
-    before, after = told["before"], told["finetuning"]["after"]
-    assert before["float_validation_accuracy"] - before["int8_validation_accuracy"] > 0.1
-    assert after["int8_validation_accuracy"] - before["int8_validation_accuracy"] > 0.1
-    assert metrics["int8_test_accuracy"] > before["int8_validation_accuracy"] + 0.1
-    assert (told["num_images"], told["finetuning"]["epochs"], told["kept"]) == (288, 8, "fine-tuned")
-    assert metrics["training"]["weights_of_phase"] == "qat"
+    told = metrics.quantization
+    assert told is not None
+    assert told.finetuning is not None
+    before, after = told.before, told.finetuning.after
+    assert after is not None
+    assert before.float_validation_accuracy - before.int8_validation_accuracy > 0.1
+    assert after.int8_validation_accuracy - before.int8_validation_accuracy > 0.1
+    assert metrics.int8_test_accuracy > before.int8_validation_accuracy + 0.1
+    assert (told.num_images, told.finetuning.epochs, told.kept) == (288, 8, "fine-tuned")
+    assert metrics.training.weights_of_phase == "qat"
     delivered = load_file(tmp_path / "delivery" / "weights.safetensors")
     assert not torch.equal(delivered["stem.conv.weight"], as_trained["stem.conv.weight"])
     assert all(torch.equal(lopsided.state_dict()[name], tensor) for name, tensor in as_trained.items())
     card = (tmp_path / "delivery" / "README.md").read_text()
-    assert f"int8 {before['int8_validation_accuracy']:.2%}.\nThat is more than 1.00%: 8 epochs" in card
-    assert f"int8 {after['int8_validation_accuracy']:.2%} on them. Kept: the network fine-tuned." in card
+    assert f"int8 {before.int8_validation_accuracy:.2%}.\nThat is more than 1.00%: 8 epochs" in card
+    assert f"int8 {after.int8_validation_accuracy:.2%} on them. Kept: the network fine-tuned." in card
     assert [event.data["epoch"] for event in events if event.kind == "progress"] == list(range(1, 9))
     files = read(tmp_path / "delivery")
     assert deliver_lopsided(lopsided, digits, open_phases(), tmp_path / "delivery") == metrics
@@ -162,7 +168,7 @@ class Example:
         self.convert = convert
         self.start = convert(network)
 
-    def choose(self, finetuning: Finetuning) -> tuple[Any, dict[str, Any]]:
+    def choose(self, finetuning: Finetuning) -> tuple[Converted, QuantizationChoice]:
         return choose_int8(self.start, self.convert, finetuning, self.calibration, self.digits, TASK, lambda *_: None)
 
 
@@ -174,40 +180,45 @@ def example(lopsided: Network, digits: Dataset) -> Example:
 def test_nothing_is_tuned_below_the_threshold(example: Example) -> None:
     chosen, told = example.choose(Finetuning(0.9, refuse))
     assert chosen is example.start
-    assert (told["finetuning"], told["kept"], told["threshold"]) == (None, "as trained", 0.9)
+    assert (told.finetuning, told.kept, told.threshold) == (None, "as trained", 0.9)
 
 
 def test_a_tuned_network_that_is_no_better_is_not_kept(example: Example) -> None:
     worse = build_network(ARCHITECTURE, TASK, seed=1)
     chosen, told = example.choose(Finetuning(0.01, lambda _: Finetuned(worse, TrainedPhase("qat", 0.1, (), 1.0))))
     assert chosen is example.start
-    assert told["kept"] == "as trained"
-    assert told["finetuning"]["after"]["int8_validation_accuracy"] < told["before"]["int8_validation_accuracy"]
+    assert told.kept == "as trained"
+    assert told.finetuning is not None
+    assert told.finetuning.after is not None
+    assert told.finetuning.after.int8_validation_accuracy < told.before.int8_validation_accuracy
 
 
 def test_a_tuning_that_fails_leaves_the_network_as_trained(example: Example, lopsided: Network) -> None:
     failed = Finetuned(lopsided, TrainedPhase.failed("qat", "the loss was no longer a number"))
     chosen, told = example.choose(Finetuning(0.01, lambda _: failed))
     assert chosen is example.start
-    assert told["finetuning"]["failure"] == "the loss was no longer a number"
+    assert told.finetuning is not None
+    assert told.finetuning.after is None
+    assert told.finetuning.failure == "the loss was no longer a number"
 
 
 def test_validation_decides_and_the_test_split_is_not_read(example: Example, digits: Dataset) -> None:
     blind = replace(digits, test=digits.test.take(np.arange(0)))
     keep = Finetuning(0.9, refuse)
     _, told = choose_int8(example.start, example.convert, keep, example.calibration, blind, TASK, lambda *_: None)
-    assert told["num_images"] == len(digits.validation) < MOST_IMAGES
+    assert told.num_images == len(digits.validation) < MOST_IMAGES
 
 
 def test_a_recorded_delivery_brings_its_finetuning_again() -> None:
     outcome = {"phase": "qat", "validation_accuracy": 0.9, "curve": [], "seconds": 1.0}
+    order = ExportOrder("c001", ARCHITECTURE, LIMITS, price(ARCHITECTURE, TASK), "", Path("nowhere"))
+    metrics = make_metrics(order)
     records = [
         {"kind": "phase_finished", "data": {"candidate": "c001"} | outcome},
-        {"kind": "delivered", "data": {"candidate": "c001", "metrics": {"candidate": "c001"}}},
+        {"kind": "delivered", "data": {"candidate": "c001", "metrics": json.loads(json.dumps(metrics.to_dict()))}},
     ]
-    order = ExportOrder("c001", ARCHITECTURE, LIMITS, {}, "", Path("nowhere"))
     exported = RecordedExecutor(records).export(order)
-    assert exported.metrics == {"candidate": "c001"}
+    assert exported.metrics == metrics
     assert exported.finetuning == TrainedPhase.from_dict(outcome)
 
 

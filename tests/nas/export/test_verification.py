@@ -70,14 +70,14 @@ def test_a_wrong_expected_output_is_named(tampered: Path) -> None:
 
 
 def test_an_arena_one_step_too_small_is_named(tampered: Path, delivery: Delivery) -> None:
-    required = delivery.metrics["required_arena_bytes"]
+    required = delivery.metrics.required_arena_bytes
     reseal(tampered, firmware_arena_bytes=required - 16)
     with pytest.raises(CheckError, match=rf"needs {required:,} bytes; kArenaBytes is {required - 16:,}; export again"):
         verify_delivery(tampered)
-    measured = dict(delivery.metrics["measured_arena"])
+    measured = delivery.metrics.to_dict()["measured_arena"]
     measured["tail_bytes"] -= 16
-    reseal(tampered, firmware_arena_bytes=delivery.metrics["firmware_arena_bytes"], measured_arena=measured)
-    total = delivery.metrics["measured_arena_bytes"]
+    reseal(tampered, firmware_arena_bytes=delivery.metrics.firmware_arena_bytes, measured_arena=measured)
+    total = delivery.metrics.measured_arena_bytes
     with pytest.raises(
         CheckError, match=rf"TFLM needs {total:,} bytes on this host; metrics.json states {total - 16:,};"
     ):
@@ -111,5 +111,7 @@ def test_another_folder_is_no_delivery(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"verify takes a delivery folder; .* has no readable metrics.json"):
         verify_delivery(tmp_path)
     (tmp_path / "metrics.json").write_text("{}")
-    with pytest.raises(CheckError, match=r"metrics.json must hold a delivery's figures; 'files' is wrong"):
+    with pytest.raises(
+        CheckError, match=r"^metrics.json must hold a delivery's figures; 'candidate' is missing; export again$"
+    ):
         verify_delivery(tmp_path)

@@ -9,15 +9,19 @@ from pathlib import Path
 
 import pytest
 from command_line import environment
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from search_examples import BUDGET, SPACE, TASK, make_stage, make_violation
 
-from nas.cost import Costs
+from nas.cost import Costs, find_violations
 from nas.errors import CheckError, SettingError
 from nas.events import Event
 from nas.records.run_store import RunStore
 from nas.search.trial import Trial
 from nas.space.search_space import Edit, SearchSpace
+
+WIDE = make_stage(block="MBConv", out_channels=128, kernel_size=7, expansion=6, num_blocks=4, activation="swish")
+LARGE = SPACE.parse({"stages": [WIDE, WIDE, WIDE]})  # too large in every way
 
 
 def make_trial(seed: int, number: int = 1) -> Trial:
@@ -30,13 +34,14 @@ def make_trial(seed: int, number: int = 1) -> Trial:
         fingerprint=architecture.fingerprint(16),
         parent="c001",
         edits=(Edit(1, "skip", True),),
-        costs=Costs(3, 3, 3, 3, 3, 3, 3, 3),
-        violations=({"constraint": "macs"},),
+        costs=Costs(3, 4, 5, 6, 7, 8, 9, 10),
+        violations=(make_violation(9, 3), *find_violations(LARGE, SPACE, TASK, BUDGET)),
         reason="too much",
     )
 
 
 @given(st.integers(0, 2**32))
+@settings(deadline=None)  # the first example prices a large network
 def test_a_trial_survives_its_json_form(seed: int) -> None:
     trial = make_trial(seed)
     assert Trial.from_dict(trial.to_dict()) == trial
