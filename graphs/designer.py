@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.messages import HumanMessage, SystemMessage
@@ -11,6 +11,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from graphs.design.settings import Drive
 from graphs.tracing import AnswerSource, ChatCall, call_chat_model, derive_seed
 from nas.events import EventSink
+from nas.records.run_events import DesignerTraits
 from nas.workspace.workspace import Workspace
 from tools import build_toolbox
 
@@ -30,9 +31,9 @@ class Designer:
     is_checked: bool = False
     context_tokens: int | None = None
 
-    def describe(self) -> dict[str, Any]:
-        """What is known of it, as plain values: enough, with its recorded answers, to run the search again."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "answers"}
+    def describe(self) -> DesignerTraits:
+        """What is known of it: enough, with its recorded answers, to run the search again."""
+        return DesignerTraits(self.designs_whole, self.takes_masks, self.is_checked, self.context_tokens)
 
 
 @dataclass(frozen=True, slots=True)

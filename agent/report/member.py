@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from agent.report.figures import MEGA
 from nas.cost import CostReport
-from nas.explanation.explanation import Explanation, read_explanation
+from nas.explanation.checking import describe_claim
+from nas.explanation.explanation import describe_checks
 from nas.explanation.facts import describe_costs, describe_origin, describe_place, describe_stage, describe_state
 from nas.plain_text import plain
 from nas.quantities import KIB, format_accuracy, format_kib, format_phase
+from nas.records.explained import Explanation
 from nas.records.run_records import RunRecords
 from nas.space.architecture import Architecture, plan_blocks
 from nas.statistics import wilson_interval
@@ -99,8 +101,7 @@ def read_member(records: RunRecords, candidate: str) -> Member:
     """All of it for a candidate that was a network."""
     trial, costs = records.find(candidate), records.costs(candidate)
     outcome = records.outcomes.get(candidate, {})
-    told = records.explanations.get(candidate)
-    explanation = read_explanation(told) if told else None
+    explanation = records.explanations.get(candidate)
     about = (describe_origin(trial), describe_state(trial), describe_place(trial, records.front))
     return Member(
         id=candidate,
@@ -108,9 +109,9 @@ def read_member(records: RunRecords, candidate: str) -> Member:
         stages=_read_stages(records.architecture(candidate), records, costs),
         operators=_read_operators(costs),
         head_kib=costs.price.head_bytes / KIB,
-        epochs=tuple(_read_epochs({"mini": {"curve": trial.curve}} | dict(outcome))),
+        epochs=tuple(_read_epochs({"mini": {"curve": [asdict(epoch) for epoch in trial.curve]}} | dict(outcome))),
         statements=tuple(_read_statements(explanation)) if explanation else (),
-        checked=explanation.describe_checks() if explanation else "",
+        checked=describe_checks(explanation) if explanation else "",
         delivery=tuple(_read_delivery(outcome)),
         classes=tuple(_read_classes(outcome.get("metrics", {}))),
     )
@@ -161,7 +162,7 @@ def _read_epochs(phases: Mapping[str, Mapping[str, Any]]) -> Iterator[Epoch]:
 
 def _read_statements(explanation: Explanation) -> Iterator[Statement]:
     for claim in explanation.checked:
-        told = f"{claim.subject} {claim.field}: {claim.note}" if claim.verdict == "dropped" else claim.sentence()
+        told = f"{claim.subject} {claim.field}: {claim.note}" if claim.verdict == "dropped" else describe_claim(claim)
         note = f" ({claim.note})" if claim.note and claim.verdict != "dropped" else ""
         yield Statement(claim.verdict, plain(told + note))
     for derived in explanation.selected:

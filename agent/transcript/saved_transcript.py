@@ -7,7 +7,6 @@ import io
 from rich.console import Console
 
 from agent.transcript.narrator import Narrator
-from nas.events import Event
 from nas.records.run_store import RunStore
 
 WIDTH = 120
@@ -28,7 +27,7 @@ def tell_transcript(store: RunStore) -> str:
 def _tell(store: RunStore) -> Console:
     console = Console(file=io.StringIO(), record=True, width=WIDTH, force_terminal=True, color_system="truecolor")
     narrator = Narrator()
-    for record in store.load_trace():
-        for line in narrator.tell(Event(record["kind"], record["data"])):
+    for told in store.load_trace():
+        for line in narrator.tell(told.event):
             console.print(line, highlight=False)
     return console

@@ -14,8 +14,9 @@ from typing_extensions import TypedDict  # what pydantic needs before Python 3.1
 from graphs.delivery.explainer import Explainer
 from graphs.designer import Designer
 from graphs.tracing import trace_node
-from nas.events import Event, EventSink
-from nas.explanation.explanation import read_explanation
+from nas.events import EventSink
+from nas.records.explained import Explanation
+from nas.records.run_events import ApprovalAnswered
 from nas.training import TrainedPhase
 from nas.workspace.workspace import Workspace
 
@@ -56,7 +57,7 @@ class DeliveryNodes:
         trained = [trial.id for trial in self.workspace.trials if trial.state == "trained"]
         answer: object = interrupt({"winners": state["winners"], "trained": trained})
         answer = answer if isinstance(answer, list) else [answer]
-        self.events(Event("approval_answered", {"answer": answer}))
+        self.events(ApprovalAnswered(tuple(answer)))
         return {"approved": [candidate for candidate in answer if candidate in trained]}
 
     def train_fully(self, state: DeliveryState) -> dict[str, Any]:
@@ -83,7 +84,7 @@ class DeliveryNodes:
         records = self.workspace.snapshot(state["outcomes"])
 
         def deliver(candidate: str) -> dict[str, Any]:
-            explanation = read_explanation(state["outcomes"][candidate]["explanation"])
+            explanation = Explanation.from_dict(state["outcomes"][candidate]["explanation"])
             metrics = self.workspace.export(explanation, records)
             return {name: value for name, value in metrics.items() if name not in _LONG_LISTS}
 

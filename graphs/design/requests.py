@@ -16,7 +16,8 @@ from graphs.design.state import DesignState
 from graphs.designer import Designer
 from graphs.tracing import ChatAnswer, ChatCall, call_chat_model, derive_seed
 from nas.errors import ConversationTooLongError
-from nas.events import Event, EventSink
+from nas.events import EventSink
+from nas.search.search_events import FeedbackGiven
 from nas.search.suggestions import suggest
 from nas.search.trial import Trial
 from nas.workspace.workspace import Workspace
@@ -110,14 +111,14 @@ class Requests:
         niche = workspace.steering.pick_niche(number)
         trends, rejected = workspace.trends, tuple(workspace.index.recent_rejected)
         suggestions = suggest(trends, rejected, workspace.budget, niche)
-        told = {
-            "candidate": f"c{number:03d}",
-            "parent": parent.id if parent else None,
-            "niche": str(niche) if niche else None,
-            "suggestions": list(suggestions),
-            "rejections": list(state["rejections"]),
-        }
-        self.events(Event("feedback_given", told))
+        told = FeedbackGiven(
+            candidate=f"c{number:03d}",
+            parent=parent.id if parent else None,
+            niche=str(niche) if niche else None,
+            suggestions=tuple(suggestions),
+            rejections=tuple(state["rejections"]),
+        )
+        self.events(told)
         return write_prompt(
             workspace,
             self.settings,

@@ -6,23 +6,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nas.errors import CheckError
+from nas.events import Event
+from nas.export.delivered import Delivered
 from nas.export.order import Exported, ExportOrder
 from nas.training.jobs import JobPhase, TrainedPhase, TrainingJob
+from nas.training.phase_events import PhaseFinished
 
 
 class RecordedExecutor:
-    """Gives the outcomes that `records`, lines of a trace, hold; raises CheckError for work nobody recorded."""
+    """Gives the outcomes that the `events` of a trace hold; raises CheckError for work nobody recorded."""
 
-    def __init__(self, records: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, events: Iterable[Event]) -> None:
         self._phases: dict[tuple[str, str], TrainedPhase] = {}
-        self._deliveries: dict[str, dict[str, Any]] = {}
-        for record in records:
-            data = record["data"]
-            if record["kind"] == "phase_finished":
-                outcome = {name: value for name, value in data.items() if name != "candidate"}
-                self._phases[data["candidate"], data["phase"]] = TrainedPhase.from_dict(outcome)
-            elif record["kind"] == "delivered":
-                self._deliveries[data["candidate"]] = data["metrics"]
+        self._deliveries: dict[str, Mapping[str, Any]] = {}
+        for event in events:
+            match event:
+                case PhaseFinished(candidate, outcome):
+                    self._phases[candidate, outcome.phase] = outcome
+                case Delivered(candidate, metrics):
+                    self._deliveries[candidate] = metrics
 
     def train_together(self, jobs: Sequence[TrainingJob]) -> None:
         """There is nothing to train."""
@@ -40,7 +42,7 @@ class RecordedExecutor:
         metrics = self._deliveries.get(order.candidate_id)
         if metrics is None:
             raise CheckError(f"the trace must hold every delivery; that of {order.candidate_id} is missing")
-        return Exported(metrics, self._phases.get((order.candidate_id, "qat")))
+        return Exported(dict(metrics), self._phases.get((order.candidate_id, "qat")))
 
     def forget(self, candidate_id: str, phase: JobPhase) -> None:
         """There is nothing to remove."""
