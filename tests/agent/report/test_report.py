@@ -27,7 +27,7 @@ from agent.report.run_page import build_report
 from agent.report.saving import save_report
 from agent.running.inquiry import read_records
 from nas.errors import NoLegalCandidateError
-from nas.events import Event
+from nas.export.delivered import Delivered
 from nas.records.run_records import RunRecords
 from nas.records.run_store import RunStore
 
@@ -78,7 +78,7 @@ def test_plots_hold_the_records_figures(example_records: RunRecords, page: str) 
     for member in example_records.front:
         assert sum(bar["kib"] for bar in bars if bar["id"] == member.id) * 1024 == member.priced.arena_bytes
     steps = charts["hypervolume"]["data"]["values"]
-    assert steps[-1]["hypervolume"] == example_records.finished["hypervolume"]
+    assert steps[-1]["hypervolume"] == example_records.finished.hypervolume
 
 
 def test_network_is_shown_with_the_estimators_figures(example_records: RunRecords) -> None:
@@ -137,7 +137,7 @@ def test_nobodys_words_become_markup(example_copy: RunStore, tmp_path: Path, lib
         store.lock()
         rows = [{"class": HOSTILE, "num_images": 10, "float_accuracy": 1.0, "int8_accuracy": 0.9, "drop": 0.1}]
         metrics = dict(read_records(store).outcomes["c011"]["metrics"]) | {"per_class": rows}
-        store.append_event(Event("delivered", {"candidate": "c011", "metrics": metrics}), "2026-01-01T00:00:00+00:00")
+        store.append_event(Delivered("c011", metrics), "2026-01-01T00:00:00+00:00")
     page = build_report(HOSTILE, read_records(example_copy), HOSTILE, library)
     found = PageReader(page)
     clean = "</script><script>alert(1)</script><b onclick='x'>red"

@@ -18,6 +18,7 @@ from graphs.design.state import start_state
 from graphs.designer import Designer, count_right_answers
 from graphs.tracing import LiveAnswers
 from nas.events import Event
+from nas.records.run_events import LlmRequested
 from nas.workspace.workspace import Workspace
 
 Open = Callable[..., Workspace]
@@ -69,4 +70,4 @@ def test_left_to_itself_it_breaks_nothing(terse: OpenedChatModel, open_workspace
     except NoLegalCandidateError:
         assert workspace.trials[0].reason == "no proposal in 2 answers"
     assert len(workspace.trials) == 1
-    assert [event.data["tool_choice"] for event in events if event.kind == "llm_requested"] == ["auto"] * 2
+    assert [event.tool_choice for event in events if isinstance(event, LlmRequested)] == ["auto"] * 2

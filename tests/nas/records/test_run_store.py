@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nas.cost import Costs
 from nas.errors import CheckError, SettingError
-from nas.events import Event
+from nas.events import Progress
+from nas.records.run_events import RecordsMended, RunForked
 from nas.records.run_store import RunStore
 from nas.search.trial import Trial
 from nas.space.search_space import Edit, SearchSpace
@@ -24,7 +26,16 @@ def make_trial(seed: int, number: int = 1) -> Trial:
         fingerprint=architecture.fingerprint(16),
         parent="c001",
         edits=(Edit(1, "skip", True),),
-        costs={"macs": 3},
+        costs=Costs(
+            macs=3,
+            params=2,
+            head_bytes=4,
+            tail_bytes=5,
+            arena_bytes=9,
+            host_arena_bytes=9,
+            tflite_bytes=7,
+            flash_bytes=8,
+        ),
         violations=({"constraint": "macs"},),
         reason="too much",
     )
@@ -40,17 +51,17 @@ def test_records_are_read_back_in_order(tmp_path: Path) -> None:
     store = RunStore.create(tmp_path, "one", {"created": "1", "config": {}})
     for number in (1, 2, 3):
         store.append_trial(make_trial(number, number))
-        store.append_event(Event("tick", {"number": number}), "t")
-    store.append_event(Event("progress", transient=True), "t")
+        store.append_event(RunForked("other", number), "t")
+    store.append_event(Progress("data", "loading"), "t")
     store.close()
     again = RunStore.open(tmp_path, "one")
     assert [trial.id for trial in again.load_trials()] == ["c001", "c002", "c003"]
-    assert [record["seq"] for record in again.load_trace()] == [1, 2, 3]
+    assert [line.seq for line in again.load_trace()] == [1, 2, 3]
 
 
 def test_a_line_torn_by_a_crash_is_cut_off_when_the_run_is_taken_up_again(tmp_path: Path) -> None:
     store = RunStore.create(tmp_path, "one", {})
-    store.append_event(Event("tick", {}), "t")
+    store.append_event(RunForked("other", 1), "t")
     store.close()
     with (store.folder / "trace.jsonl").open("a") as stream:
         stream.write('{"seq": 2, "ki')
@@ -58,9 +69,9 @@ def test_a_line_torn_by_a_crash_is_cut_off_when_the_run_is_taken_up_again(tmp_pa
     assert len(list(again.load_trace())) == 1
     with again:
         again.lock()
-        again.append_event(Event("tock", {}), "t")
-    assert [record["kind"] for record in again.load_trace()] == ["tick", "tock"]
-    assert [record["seq"] for record in again.load_trace()] == [1, 2]
+        again.append_event(RecordsMended(("trace.jsonl",)), "t")
+    assert [line.event.kind for line in again.load_trace()] == ["run_forked", "records_mended"]
+    assert [line.seq for line in again.load_trace()] == [1, 2]
 
 
 def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from agent.transcript.narrator import Narrator, build_delivery_table
 from nas.datasets import load_dataset
 from nas.events import Event
 from nas.quantities import format_phase
+from nas.records.run_events import NodeFinished
 from nas.space.architecture import Architecture, Stage
 from nas.training import TrainingJob, TrainingSettings
 from nas.training.phases import Phases
@@ -45,8 +46,8 @@ def test_a_failed_distillation_is_told_as_such() -> None:
     full = {"validation_accuracy": 0.75, "failure": ""}
     assert format_phase(failed) == "failed (no teacher)"
     assert format_phase(full) == "75.00%"
-    data = {"node": "distill", "update": {"outcomes": {"c001": {"full": full, "distill": failed}}}, "seconds": 1.0}
-    (line,) = Narrator().tell(Event("node_finished", data))
+    update = {"outcomes": {"c001": {"full": full, "distill": failed}}}
+    (line,) = Narrator().tell(NodeFinished("delivery", "distill", update, 1.0))
     assert str(line) == "  distilled c001: failed (no teacher) validation, teacher none (1 s)"
     metrics = {
         "training": {"weights_of_phase": "full"},
