@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from agent.own_packages import describe_intruder
+from agent.running.own_packages import describe_intruder
 
 WRONG_INPUT = 2  # agent.exit_codes imports a package that may be a foreign one
 

@@ -32,6 +32,7 @@ from graphs.inquiry.graph import InquiryNodes, add_inquiry
 from graphs.inquiry.state import InquiryState
 from nas.errors import NoLegalCandidateError
 from nas.events import Event, EventSink, ignore_events
+from nas.records.run_events import NodeWaiting
 from nas.records.run_store import RunStore
 
 Graph = StateGraph[Any, Any, Any, Any]
@@ -146,7 +147,7 @@ class RunSession:
             self._early.append(event)
             return
         self._run.events(event)
-        if event.kind == "node_waiting":  # for a person: this execution ends here
+        if isinstance(event, NodeWaiting):  # for a person: this execution ends here
             self.close()
 
     def fail(self, error: Exception) -> None:

@@ -27,10 +27,11 @@ from benchmarks.costs import describe_machine, write
 from benchmarks.searches import count_states, interval, spread_front
 from nas.errors import NoLegalCandidateError
 from nas.events import Event, ignore_events
+from nas.records.run_events import Usage
 from nas.search.trial import Trial
 
 
-def run_one(config: RunConfig, folder: Path) -> tuple[list[Trial], float, dict[str, float], float]:
+def run_one(config: RunConfig, folder: Path) -> tuple[list[Trial], float, Usage, float]:
     """The trials of one search, its hypervolume, what the chat model took and wall seconds."""
     resources = prepare(config, ignore_events)
     with create_run(config, folder, f"run-{len(list(folder.iterdir()))}") as store:
@@ -63,8 +64,8 @@ def compare(spec: str, arguments: argparse.Namespace, folder: Path) -> dict[str,
         volumes.append(volume)
         fronts.append(spread_front(found))
         for name in ("answers", "input_tokens", "output_tokens"):
-            total[name] += usage[name]
-        total["designer_s"] += usage["seconds"]
+            total[name] += getattr(usage, name)
+        total["designer_s"] += usage.seconds
         total["search_s"] += seconds
     legal = sum(trial.state in ("trained", "stopped", "failed", "untrained") for trial in trials)
     return {

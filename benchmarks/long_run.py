@@ -37,6 +37,7 @@ from nas.cost import Budget, sample_feasible
 from nas.cost.board import find_board
 from nas.datasets import load_dataset
 from nas.events import Event
+from nas.records.run_events import LlmRequested, NodeFinished, ToolAnswered
 from nas.records.run_store import RunStore
 from nas.search.trial import format_candidate_id
 from nas.space.architecture import Architecture, Task
@@ -74,11 +75,11 @@ class Meter:
 
     def __call__(self, event: Event) -> None:
         self._store.append_event(event, datetime.now(UTC).isoformat(timespec="milliseconds"))
-        if event.kind == "llm_requested" and event.data["num_told"] == 0:
-            self._prompt = sum(len(message["content"]) for message in event.data["messages"])
-        if event.kind == "tool_answered" and event.data["tool"] == "mini_train":
-            self._trained += event.data["seconds"]
-        if event.kind == "node_finished" and event.data["node"] == "reflect":
+        if isinstance(event, LlmRequested) and event.num_told == 0:
+            self._prompt = sum(len(message["content"]) for message in event.messages)
+        if isinstance(event, ToolAnswered) and event.tool == "mini_train":
+            self._trained += event.seconds
+        if isinstance(event, NodeFinished) and event.node == "reflect":
             self._close()
 
     def _close(self) -> None:

@@ -31,6 +31,7 @@ from nas.cost.board import find_board
 from nas.datasets import load_dataset
 from nas.errors import NoLegalCandidateError
 from nas.events import Event
+from nas.records.run_events import LlmAnswered, NodeFinished
 from nas.records.run_store import RunStore
 from nas.search.masks import DesignMask, EditMask
 from nas.search.niches import find_niche, split_niches
@@ -66,11 +67,11 @@ class Recorder:
     events: list[Event] = field(default_factory=list)
 
     def __call__(self, event: Event) -> None:
-        if event.kind == "llm_answered":
+        if isinstance(event, LlmAnswered):
             self.answers += 1
-            self.model_calls += event.data["metadata"].get("model_calls", 0)
-        if event.kind == "node_finished" and event.data["node"] == "propose":
-            self.propose_seconds += event.data["seconds"]
+            self.model_calls += event.metadata.get("model_calls", 0)
+        if isinstance(event, NodeFinished) and event.node == "propose":
+            self.propose_seconds += event.seconds
 
 
 class PricedWorkspace(Workspace):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 from graphs.tracing import AnswerSource
+from nas.records.run_events import DesignerTraits
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,6 @@ class Designer:
     is_checked: bool = False
     context_tokens: int | None = None
 
-    def describe(self) -> dict[str, Any]:
-        """What is known of it, as plain values: enough, with its recorded answers, to run the search again."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "answers"}
+    def describe(self) -> DesignerTraits:
+        """What is known of it: enough, with its recorded answers, to run the search again."""
+        return DesignerTraits(self.designs_whole, self.takes_masks, self.is_checked, self.context_tokens)

@@ -22,8 +22,10 @@ from agent.report.saving import save_report
 from agent.running.inquiry import open_inquiry
 from agent.terminal.answers import print_turn
 from agent.transcript.narrator import Narrator
-from nas.events import Event, ignore_events
+from nas.events import ignore_events
+from nas.records.run_events import NodeFinished, RunFinished
 from nas.records.run_store import RunStore
+from nas.search.search_events import FrontChanged
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 COLUMNS = 112
@@ -44,13 +46,14 @@ body, pre {{ margin: 0; font: 13px/15px "DejaVu Sans Mono", monospace }}
 def tell_run(store: RunStore) -> str:
     """The beginning and the end of a run's transcript, as a page."""
     console, narrator, rounds, is_told = _open_console(), Narrator(), 0, True
-    for record in store.load_trace():
-        if record["kind"] == "node_finished" and record["data"]["node"] == "select":
+    for recorded in store.load_trace():
+        event = recorded.event
+        if isinstance(event, NodeFinished) and event.node == "select":
             is_told = True
         if is_told:
-            for line in narrator.tell(Event(record["kind"], record["data"])):
+            for line in narrator.tell(event):
                 console.print(line, highlight=False)
-        if record["kind"] == "front_changed":
+        if isinstance(event, FrontChanged):
             rounds += 1
             if rounds == NUM_ROUNDS:
                 is_told = False
@@ -102,7 +105,7 @@ def main() -> None:
         shutil.copytree(source.folder, folder)  # what is asked here is no part of the run's record
         store = RunStore(folder)
         report = save_report(store)
-        winner = next(record for record in store.load_trace() if record["kind"] == "run_finished")["data"]["winners"][0]
+        winner = next(line.event for line in store.load_trace() if isinstance(line.event, RunFinished)).winners[0]
         pages = {
             "terminal-run": tell_run(store),
             "terminal-chat": tell_conversation(store, [question.format(winner=winner) for question in QUESTIONS]),

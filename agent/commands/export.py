@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from nas.explanation.explanation import Explanation
+    from nas.records.explained import Explanation
     from nas.records.run_records import RunRecords
     from nas.records.run_store import RunStore
 
@@ -42,7 +42,7 @@ def export(
     from agent.running.resources import limit_threads, load_data
     from agent.running.runner import build_local_workspace
     from agent.terminal.live_display import Display
-    from agent.transcript.narrator import build_delivery_table
+    from agent.transcript.tables import build_delivery_table
     from nas.errors import SettingError
     from nas.records.outcomes import CandidateOutcome
     from nas.records.run_store import RunStore
@@ -76,11 +76,12 @@ def export(
 def _find_explanation(store: RunStore, candidate: str, records: RunRecords) -> Explanation:
     """The explanation the run's designer gave, else the system's own: exporting asks no chat model."""
     from nas.explanation.claims import derive_claims
-    from nas.explanation.explanation import explain_by_system, read_explanation
+    from nas.explanation.explanation import explain_by_system
+    from nas.records.explained import Explained
 
-    given = [record["data"] for record in store.load_trace() if record["kind"] == "explained"]
+    given = [line.event.explanation for line in store.load_trace() if isinstance(line.event, Explained)]
     for explanation in reversed(given):
-        if explanation["candidate"] == candidate:
-            return read_explanation(explanation)
+        if explanation.candidate == candidate:
+            return explanation
     claims = derive_claims(records, candidate)
     return explain_by_system(candidate, claims, "the candidate was exported after the run, and no chat model was asked")

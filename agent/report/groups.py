@@ -32,8 +32,8 @@ def group_runs(runs: Mapping[str, RunRecords]) -> tuple[Group, ...]:
 
 def name_designer(records: RunRecords) -> str:
     """`smollm2, guided`."""
-    drive = records.drive.get("drive")
-    return plain(records.started.get("llm", "unknown")) + (f", {drive}" if drive else "")
+    llm = plain(records.started.llm) if records.started else "unknown"
+    return f"{llm}, {records.drive.drive}" if records.drive else llm
 
 
 @dataclass(frozen=True, slots=True)

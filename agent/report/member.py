@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from agent.report.figures import MEGA
 from nas.cost import CostReport
-from nas.explanation.explanation import Explanation, read_explanation
+from nas.explanation.checking import describe_claim
+from nas.explanation.explanation import describe_checks
 from nas.explanation.facts import describe_costs, describe_origin, describe_place, describe_stage, describe_state
 from nas.export.metrics import DeliveryMetrics
 from nas.plain_text import plain
 from nas.quantities import KIB, format_accuracy, format_kib, format_phase
+from nas.records.explained import Explanation
 from nas.records.outcomes import CandidateOutcome
 from nas.records.run_records import RunRecords
 from nas.search.trial import Trial
@@ -101,8 +103,7 @@ def read_member(records: RunRecords, candidate: str) -> Member:
     """All of it for a candidate that was a network."""
     trial, costs = records.find(candidate), records.costs(candidate)
     outcome = records.outcome(candidate)
-    told = records.explanations.get(candidate)
-    explanation = read_explanation(told) if told else None
+    explanation = records.explanations.get(candidate)
     about = (describe_origin(trial), describe_state(trial), describe_place(trial, records.front))
     return Member(
         id=candidate,
@@ -112,7 +113,7 @@ def read_member(records: RunRecords, candidate: str) -> Member:
         head_kib=costs.price.head_bytes / KIB,
         epochs=tuple(_read_epochs(trial, outcome)),
         statements=tuple(_read_statements(explanation)) if explanation else (),
-        checked=explanation.describe_checks() if explanation else "",
+        checked=describe_checks(explanation) if explanation else "",
         delivery=tuple(_read_delivery(outcome)),
         classes=tuple(_read_classes(outcome.metrics)),
     )
@@ -164,7 +165,7 @@ def _read_epochs(trial: Trial, outcome: CandidateOutcome) -> Iterator[Epoch]:
 
 def _read_statements(explanation: Explanation) -> Iterator[Statement]:
     for claim in explanation.checked:
-        told = f"{claim.subject} {claim.field}: {claim.note}" if claim.verdict == "dropped" else claim.sentence()
+        told = f"{claim.subject} {claim.field}: {claim.note}" if claim.verdict == "dropped" else describe_claim(claim)
         note = f" ({claim.note})" if claim.note and claim.verdict != "dropped" else ""
         yield Statement(claim.verdict, plain(told + note))
     for derived in explanation.selected:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import metadata
 from pathlib import Path
 
-from nas.atomic_files import write_text
+from nas.documents.atomic_files import write_text
 
 _EXPOSE = "window.vegaEmbed = vegaEmbed;"
 

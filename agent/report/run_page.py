@@ -39,7 +39,7 @@ MAX_MEMBERS = 40  # networks shown in full: a front of hundreds would make a pag
 def build_report(name: str, records: RunRecords, transcript: str, library: str) -> str:
     """The page of a run. `transcript` is told text, `library` the plotting library's script."""
     candidates = list_candidates(records)
-    is_published = is_published_task(str(records.started.get("data", "")))
+    is_published = is_published_task(records.started.data if records.started else "")
     members = [read_member(records, candidate) for candidate in _choose_members(records)]
     published = NETWORKS if is_published else ()
     bars = _choose_bars(candidates, records)

@@ -12,9 +12,11 @@ from agent.config import RunConfig, read_config
 from agent.running.reexecution import rebuild
 from agent.running.runner import create_run, open_checkpointer
 from nas.errors import CheckError, KilosmithError, SettingError
-from nas.events import Event
+from nas.records.run_events import RunForked
 from nas.records.run_store import RunStore
-from nas.records.trace import Record, Step, read_steps
+from nas.records.trace import Step, read_steps
+from nas.records.trace_line import TraceLine
+from nas.training.phase_events import PhaseFinished
 
 
 def name_fork(root: Path, run_id: str, step: int) -> str:
@@ -33,27 +35,27 @@ def configure_fork(source: RunStore, changes: Mapping[str, Any]) -> RunConfig:
     return read_config(tree)
 
 
-def read_shared_steps(source: RunStore, step: int) -> tuple[list[Step], list[Record]]:
+def read_shared_steps(source: RunStore, step: int) -> tuple[list[Step], list[TraceLine]]:
     """The steps before `step` and the lines of the trace up to their end; what comes later need not be sound."""
-    records: list[Record] = []
+    lines: list[TraceLine] = []
     try:
-        for record in source.load_trace():
-            records.append(record)
+        for line in source.load_trace():
+            lines.append(line)
     except CheckError:
         # the reason to fork may be that the rest is damaged: what is shared must be whole, nothing else
-        if len(shared := _before(records, step)) < step - 1:
+        if len(shared := _before(lines, step)) < step - 1:
             raise
     else:
-        shared = _before(records, step)
-        last = len(read_steps(records)) + 1
+        shared = _before(lines, step)
+        last = len(read_steps(lines)) + 1
         if len(shared) < step - 1:
             raise SettingError(f"--from must be a step of the run, 1 to {last}; got {step}; see replay --steps")
     end = shared[-1].last_seq if shared else 0
-    return shared, records[:end]
+    return shared, lines[:end]
 
 
-def _before(records: list[Record], step: int) -> list[Step]:
-    return [found for found in read_steps(records) if found.number < step and found.is_finished]
+def _before(lines: list[TraceLine], step: int) -> list[Step]:
+    return [found for found in read_steps(lines) if found.number < step and found.is_finished]
 
 
 def fork_run(
@@ -63,17 +65,16 @@ def fork_run(
 
     Raises CheckError where the shared steps do not come out as recorded; no folder is left behind then.
     """
-    shared, records = read_shared_steps(source, step)
+    shared, lines = read_shared_steps(source, step)
     target = create_run(config, root, run_id)
     try:
-        target.adopt_trace(records)
+        target.adopt_trace(lines)
         with open_checkpointer(target) as checkpointer:
             if shared:
                 tell(f"executing {len(shared)} steps of {source.run_id} again")
-                rebuild(source, target, checkpointer, shared, records)
-        _copy_training(source, target, records)
-        forked = Event("run_forked", {"run": source.run_id, "step": step})
-        target.append_event(forked, datetime.now(UTC).isoformat(timespec="milliseconds"))
+                rebuild(source, target, checkpointer, shared, lines)
+        _copy_training(source, target, lines)
+        target.append_event(RunForked(source.run_id, step), datetime.now(UTC).isoformat(timespec="milliseconds"))
     except (KilosmithError, OSError, KeyboardInterrupt):
         target.close()
         shutil.rmtree(target.folder, ignore_errors=True)
@@ -81,12 +82,12 @@ def fork_run(
     return target
 
 
-def _copy_training(source: RunStore, target: RunStore, records: list[Record]) -> None:
+def _copy_training(source: RunStore, target: RunStore, lines: list[TraceLine]) -> None:
     """Take along the weights of every phase that the shared steps finished, and the teacher of a distillation."""
-    for record in records:
-        if record["kind"] != "phase_finished":
+    for line in lines:
+        if not isinstance(line.event, PhaseFinished):
             continue
-        candidate, phase = record["data"]["candidate"], record["data"]["phase"]
+        candidate, phase = line.event.candidate, line.event.outcome.phase
         folders = [source.training_folder / candidate / phase]
         if phase == "distill":
             folders.append(source.training_folder / "teacher")

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from agent.config import LlmSettings, RunConfig, read_config
-from agent.places import cache_folder
 from agent.running.interruption import hold_interruptions
+from agent.running.places import cache_folder
 from agent.running.resources import limit_threads, load_data
-from nas.events import Event, EventSink
+from nas.events import EventSink, Progress
 from nas.explanation.effects import Effect
 from nas.plain_text import plain_lines
 from nas.records.reading import read_records
@@ -166,7 +166,10 @@ def open_inquiry(
 
 def _chose_its_tools(store: RunStore, spec: str) -> bool:
     """Whether the run's own chat model proved able to; a script was written for the search, not for questions."""
-    return not spec.startswith("scripted:") and read_records(store).drive.get("drive") != "guided"
+    if spec.startswith("scripted:"):
+        return False
+    drive = read_records(store).drive
+    return drive is None or drive.drive != "guided"
 
 
 def open_answers(settings: LlmSettings, show: EventSink) -> AnswerSource:
@@ -175,7 +178,7 @@ def open_answers(settings: LlmSettings, show: EventSink) -> AnswerSource:
     from graphs.tracing import LiveAnswers
 
     def report(step: str) -> None:
-        show(Event("progress", {"phase": "chat model", "step": step}, transient=True))
+        show(Progress("chat model", step))
 
     opened = open_chat_model(settings.spec, settings, cache=cache_folder(), report=report)
     return LiveAnswers(opened.model, settings.model_dump(mode="json"))

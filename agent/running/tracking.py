@@ -18,11 +18,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.config import RunConfig
-from nas.atomic_files import write_json
+from nas.documents.atomic_files import write_json
 from nas.errors import SettingError
 from nas.events import Event
+from nas.export.delivered import Delivered
+from nas.records.run_events import RunStarted
 from nas.records.run_store import RunStore
+from nas.search.search_events import FrontChanged, ProposalJudged
 from nas.search.trial import read_candidate_number
+from nas.training import TrainedPhase
+from nas.training.phase_events import PhaseFinished
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -84,24 +89,24 @@ class Tracker:
         return ""
 
     def _take(self, event: Event) -> None:
-        data = event.data
-        if event.kind == "run_started":
-            self._begin()
-        elif event.kind == "front_changed":
-            best = max((member["validation_accuracy"] for member in data["front"]), default=0.0)
-            figures = {"hypervolume": data["hypervolume"], "front_size": data["size"], "best_accuracy": best}
-            self._log("", figures, step=self._num_proposals)
-        elif event.kind == "judged":
-            self._num_proposals = read_candidate_number(data["candidate"])
-            self._log("", {"legal": float(data["state"] == "proposed")}, step=self._num_proposals)
-            if data["state"] == "proposed":
-                self._open(data["candidate"], {name: data[name] for name in COSTS})
-        elif event.kind == "phase_finished":
-            self._log_phase(data)
-        elif event.kind == "delivered" and data["candidate"] in self._ids:  # not if the store was away before
-            metrics = data["metrics"]
-            figures = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
-            self._log(data["candidate"], {f"delivered_{name}": float(value) for name, value in figures.items()})
+        match event:
+            case RunStarted():
+                self._begin()
+            case FrontChanged():
+                best = max((member.validation_accuracy for member in event.front), default=0.0)
+                figures = {"hypervolume": event.hypervolume, "front_size": event.size, "best_accuracy": best}
+                self._log("", figures, step=self._num_proposals)
+            case ProposalJudged():
+                self._num_proposals = read_candidate_number(event.candidate)
+                self._log("", {"legal": float(event.state == "proposed")}, step=self._num_proposals)
+                if event.state == "proposed":
+                    self._open(event.candidate, {name: getattr(event, name) for name in COSTS})
+            case PhaseFinished():
+                self._log_phase(event.candidate, event.outcome)
+            case Delivered() if event.candidate in self._ids:  # not if the store was away before
+                told = event.metrics.to_dict()
+                figures = {name: value for name, value in told.items() if isinstance(value, int | float)}
+                self._log(event.candidate, {f"delivered_{name}": float(value) for name, value in figures.items()})
 
     def _begin(self) -> None:
         """Begin, or go on with, the search's run."""
@@ -137,18 +142,17 @@ class Tracker:
         self._ids[key] = run.info.run_id
         write_json(self.store.folder / PLACE, self._ids)
 
-    def _log_phase(self, data: Mapping[str, Any]) -> None:
-        candidate, phase = data["candidate"], data["phase"]
+    def _log_phase(self, candidate: str, outcome: TrainedPhase) -> None:
+        phase = outcome.phase
         if candidate not in self._ids:
             return  # a teacher, or a network that was trained outside the search
-        for epoch in data["curve"]:
-            figures = {f"{phase}_{name}": epoch[name] for name in CURVES if name in epoch}
-            self._log(candidate, figures, step=int(epoch["epoch"]))
-        figures = {f"{phase}_final_accuracy": data["validation_accuracy"], f"{phase}_seconds": data["seconds"]}
+        for epoch in outcome.curve:
+            self._log(candidate, {f"{phase}_{name}": getattr(epoch, name) for name in CURVES}, step=epoch.epoch)
+        figures = {f"{phase}_final_accuracy": outcome.validation_accuracy, f"{phase}_seconds": outcome.seconds}
         self._log(candidate, figures)
         client, status = self._require_client(), "FINISHED"
-        if data["failure"] or data.get("stopped"):
-            status = "FAILED" if data["failure"] else "KILLED"
+        if outcome.failure or outcome.stopped:
+            status = "FAILED" if outcome.failure else "KILLED"
         client.set_terminated(self._ids[candidate], status=status)
 
     def _log(self, key: str, figures: Mapping[str, float], step: int = 0) -> None:

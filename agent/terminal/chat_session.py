@@ -15,7 +15,7 @@ from agent.running.interruption import Interruption
 from agent.terminal.answers import ask_person, print_turn
 from agent.terminal.live_display import Display
 from agent.terminal.output import message_console, print_json, result_console
-from agent.transcript.narrator import build_front_table
+from agent.transcript.tables import build_front_table
 from nas.errors import ChatModelError, KilosmithError, SettingError
 from nas.plain_text import plain
 from nas.records.run_store import RunStore

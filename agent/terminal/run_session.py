@@ -15,7 +15,7 @@ from agent.terminal.live_display import Display
 from agent.terminal.output import message_console, print_json
 from agent.transcript.saved_transcript import save_transcript
 from nas.errors import KilosmithError, NoLegalCandidateError
-from nas.events import Event
+from nas.events import Progress
 from nas.plain_text import plain
 from nas.records.run_store import RunStore
 
@@ -38,7 +38,7 @@ def carry_on(
         resources = prepare(config, display.show)
 
         def tell(step: str) -> None:
-            display.show(Event("progress", {"phase": "opening", "step": step}, transient=True))
+            display.show(Progress("opening", step))
 
         def ask(payload: Mapping[str, Any]) -> list[str]:
             return _ask(display, payload)

@@ -7,8 +7,7 @@ import io
 from rich.console import Console
 
 from agent.transcript.narrator import Narrator
-from nas.atomic_files import write_text
-from nas.events import Event
+from nas.documents.atomic_files import write_text
 from nas.records.run_store import RunStore
 
 WIDTH = 120
@@ -29,7 +28,7 @@ def tell_transcript(store: RunStore) -> str:
 def _tell(store: RunStore) -> Console:
     console = Console(file=io.StringIO(), record=True, width=WIDTH, force_terminal=True, color_system="truecolor")
     narrator = Narrator()
-    for record in store.load_trace():
-        for line in narrator.tell(Event(record["kind"], record["data"])):
+    for told in store.load_trace():
+        for line in narrator.tell(told.event):
             console.print(line, highlight=False)
     return console

@@ -14,9 +14,10 @@ from graphs.delivery.explainer import Explainer
 from graphs.delivery.state import DeliveryState
 from graphs.designer import Designer
 from graphs.tracing import trace_node
-from nas.events import Event, EventSink
-from nas.explanation.explanation import read_explanation
+from nas.events import EventSink
+from nas.records.explained import Explanation
 from nas.records.outcomes import read_outcomes
+from nas.records.run_events import ApprovalAnswered
 from nas.workspace.workspace import Workspace
 
 
@@ -36,7 +37,7 @@ class DeliveryNodes:
         trained = [trial.id for trial in self.workspace.trials if trial.state == "trained"]
         answer: object = interrupt({"winners": state["winners"], "trained": trained})
         answer = answer if isinstance(answer, list) else [answer]
-        self.events(Event("approval_answered", {"answer": answer}))
+        self.events(ApprovalAnswered(tuple(answer)))
         return {"approved": [candidate for candidate in answer if candidate in trained]}
 
     def train_fully(self, state: DeliveryState) -> dict[str, Any]:
@@ -63,7 +64,7 @@ class DeliveryNodes:
         records = self.workspace.snapshot(read_outcomes(state["outcomes"]))
 
         def deliver(candidate: str) -> dict[str, Any]:
-            explanation = read_explanation(state["outcomes"][candidate]["explanation"])
+            explanation = Explanation.from_dict(state["outcomes"][candidate]["explanation"])
             return self.workspace.export(explanation, records).to_brief()
 
         return self._add(state, "metrics", deliver)

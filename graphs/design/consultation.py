@@ -13,7 +13,8 @@ from graphs.design.proposals import describe_verdict, fill_proposal, judge_propo
 from graphs.design.settings import DesignSettings
 from graphs.design.state import DesignState, Effort
 from graphs.tracing import call_tool
-from nas.events import Event, EventSink
+from nas.events import EventSink
+from nas.records.run_events import ToolUnknown
 from nas.search.trial import Trial
 from nas.workspace.workspace import Workspace
 from tools import DESIGNING_TOOLS, build_toolbox
@@ -83,7 +84,7 @@ class Consultation:
         return [*answers, {"role": "human", "content": " ".join(complaints)}] if complaints else answers
 
     def _refuse(self, name: str) -> str:
-        self.events(Event("tool_unknown", {"tool": name, "known": list(self.toolbox)}))
+        self.events(ToolUnknown(name, tuple(self.toolbox)))
         return f"error: there is no tool {name[:80]!r}; call one of {', '.join(self.toolbox)}."
 
     def _answer(self, name: str, arguments: dict[str, Any]) -> str:

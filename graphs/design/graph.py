@@ -25,7 +25,9 @@ from graphs.design.state import DesignState, Effort
 from graphs.designer import Designer
 from graphs.tracing import Node, call_tool, trace_node
 from nas.errors import NoLegalCandidateError
-from nas.events import Event, EventSink
+from nas.events import EventSink
+from nas.records.run_events import CallsIgnored, DriveChosen
+from nas.search.search_events import FrontChanged
 from nas.search.trial import Trial
 from nas.workspace.workspace import Workspace
 from tools import build_edit_architecture, build_mini_train, build_pareto_status, build_propose_architecture
@@ -60,16 +62,15 @@ class DesignNodes:
 
     def examine(self, state: DesignState) -> dict[str, Any]:  # noqa: ARG002  # a node takes the state
         """Decide how the designer is driven: as the settings say, or by questions with known answers."""
-        found: dict[str, Any]
         if self.settings.drive != "auto":
-            found = {"drive": self.settings.drive, "by": "setting"}
+            found = DriveChosen(self.settings.drive, by="setting")
         elif not self.designer.is_checked:
-            found = {"drive": "guided", "by": "kind"}
+            found = DriveChosen("guided", by="kind")
         else:
             right = count_right_answers(self.designer, self.workspace, self.events)
-            found = {"drive": choose_drive(right), "by": "check", "num_right": right, "num_asked": len(QUESTIONS)}
-        self.events(Event("drive_chosen", found))
-        return {"drive": found["drive"]}
+            found = DriveChosen(choose_drive(right), by="check", num_right=right, num_asked=len(QUESTIONS))
+        self.events(found)
+        return {"drive": found.drive}
 
     @with_pending
     def propose(self, state: DesignState) -> dict[str, Any]:
@@ -119,7 +120,7 @@ class DesignNodes:
             return proposal.refuse(tool.name, f"the answer held no call of {tool.name}")
         made, *others = state["calls"]
         if others:
-            self.events(Event("calls_ignored", {"tools": [call["name"] for call in others]}))
+            self.events(CallsIgnored(tuple(call["name"] for call in others)))
         if made["name"] != tool.name:
             return proposal.refuse(tool.name, f"the answer called {made['name'][:80]} instead of {tool.name}")
         return fill_proposal(proposal, tool, made["args"], self.events)
@@ -162,9 +163,10 @@ class DesignNodes:
 
     def reflect(self, state: DesignState) -> dict[str, Any]:  # noqa: ARG002  # a node takes the state
         """Bring the front up to date; it becomes part of the next prompt."""
-        artifact = call_tool(build_pareto_status(self.workspace), {}, self.events).artifact
-        self.events(Event("front_changed", {key: artifact[key] for key in ("front", "size", "hypervolume")}))
-        return {"hypervolume": artifact["hypervolume"]}
+        told = call_tool(build_pareto_status(self.workspace), {}, self.events).artifact
+        changed = FrontChanged.from_dict({key: told[key] for key in ("front", "size", "hypervolume")})
+        self.events(changed)
+        return {"hypervolume": changed.hypervolume}
 
     def select(self, state: DesignState) -> dict[str, Any]:
         """Hand on the front's most accurate members, by validation accuracy."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from langchain_core.tools import BaseTool
 
 from graphs.tracing import call_tool
 from nas.cost import BrokenLimit
-from nas.events import Event, EventSink
+from nas.events import EventSink
 from nas.quantities import KIB
+from nas.search.search_events import ProposalJudged
 from nas.search.trial import Trial
 from nas.workspace.proposal import Proposal
 from nas.workspace.workspace import Workspace
@@ -31,13 +31,20 @@ def judge_proposal(workspace: Workspace, trial: Trial, events: EventSink) -> Tri
     """The trial after its prices were compared with the limits; nobody has to ask a chat model for that."""
     if trial.state == "proposed":
         trial = workspace.judge(trial.id)
-    names = ("macs", "params", "arena_bytes", "flash_bytes")
-    figures = {name: getattr(trial.costs, name) if trial.costs else None for name in names}
-    violations = [
-        {one.name: getattr(violation, one.name) for one in fields(BrokenLimit)} for violation in trial.violations
-    ]
-    judged = {"candidate": trial.id, "state": trial.state, "reason": trial.reason, "violations": violations}
-    events(Event("judged", judged | figures))
+    costs = trial.costs
+    judged = ProposalJudged(
+        candidate=trial.id,
+        state=trial.state,
+        reason=trial.reason,
+        violations=tuple(
+            BrokenLimit(broken.constraint, broken.value, broken.limit, broken.unit) for broken in trial.violations
+        ),
+        macs=costs.macs if costs else None,
+        params=costs.params if costs else None,
+        arena_bytes=costs.arena_bytes if costs else None,
+        flash_bytes=costs.flash_bytes if costs else None,
+    )
+    events(judged)
     return trial
 
 

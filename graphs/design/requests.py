@@ -16,7 +16,8 @@ from graphs.design.state import DesignState, Effort
 from graphs.designer import Designer
 from graphs.tracing import ChatAnswer, ChatCall, call_chat_model, derive_seed
 from nas.errors import ConversationTooLongError
-from nas.events import Event, EventSink
+from nas.events import EventSink
+from nas.search.search_events import FeedbackGiven
 from nas.search.suggestions import suggest
 from nas.search.trial import Trial, format_candidate_id
 from nas.workspace.workspace import Workspace
@@ -100,14 +101,14 @@ class Requests:
         niche = workspace.steering.pick_niche(number)
         trends, rejected = workspace.trends, tuple(workspace.index.recent_rejected)
         suggestions = suggest(trends, rejected, workspace.budget, niche)
-        told = {
-            "candidate": format_candidate_id(number),
-            "parent": parent.id if parent else None,
-            "niche": str(niche) if niche else None,
-            "suggestions": list(suggestions),
-            "rejections": list(state["rejections"]),
-        }
-        self.events(Event("feedback_given", told))
+        told = FeedbackGiven(
+            candidate=format_candidate_id(number),
+            parent=parent.id if parent else None,
+            niche=str(niche) if niche else None,
+            suggestions=tuple(suggestions),
+            rejections=tuple(state["rejections"]),
+        )
+        self.events(told)
         return write_prompt(
             workspace,
             self.settings,

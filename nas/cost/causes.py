@@ -10,7 +10,7 @@ from typing import Any, Literal
 from nas.cost.legality import Constraint
 from nas.cost.operators import Place
 from nas.cost.price import CostReport
-from nas.json_records import JSON_NAME, RecordError, read_record, write_record
+from nas.documents.json_records import JSON_NAME, RecordError, read_record, write_record
 from nas.quantities import format_place
 
 SHOWN_STAGES = 3
@@ -121,6 +121,6 @@ def read_cause(data: object, constraint: Constraint) -> Cause:
     unit: Literal["macs", "weight_bytes"] = "macs" if constraint == "macs" else "weight_bytes"
     entries = data.get("stages") if isinstance(data, Mapping) else None
     if not isinstance(entries, list | tuple) or not entries or not all(isinstance(one, Mapping) for one in entries):
-        raise RecordError(f"'cause.stages' must be a list of stages; got {str(entries)[:60]}")
+        raise RecordError("cause.stages", f"must be a list of stages; got {str(entries)[:60]}")
     renamed = [{**one, "amount": one.get(unit)} for one in entries]
     return StagesCause(unit, tuple(read_record(CostlyStage, one, "cause.stages") for one in renamed))

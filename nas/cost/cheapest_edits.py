@@ -18,7 +18,7 @@ from typing import Any
 from nas.cost.budget import Budget
 from nas.cost.price import Price, price
 from nas.cost.screening import may_be_legal, price_if_legal, screen_runs
-from nas.json_records import JSON_NAME, read_record, write_record
+from nas.documents.json_records import JSON_NAME, read_record, write_record
 from nas.space.architecture import Architecture, Task
 from nas.space.search_space import Choice, Edit, SearchSpace, format_choice
 

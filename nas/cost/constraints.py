@@ -11,7 +11,7 @@ from nas.cost.causes import Cause, find_cause, read_cause
 from nas.cost.cheapest_edits import Change, EditSuggestion, find_edits
 from nas.cost.legality import UNITS, BrokenLimit, broken_limits, constrained_value
 from nas.cost.price import report
-from nas.json_records import read_record
+from nas.documents.json_records import read_record
 from nas.quantities import format_quantity
 from nas.space.architecture import Architecture, Task
 from nas.space.search_space import SearchSpace

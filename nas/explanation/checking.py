@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from nas.explanation.effects import find_effect
 from nas.explanation.notation import read_subject
 from nas.explanation.statements import Facts, Finding, Quantity, check_text, read_quantities
 from nas.plain_text import plain
 from nas.quantities import format_accuracy, format_kib, format_macs
+from nas.records.explained import CheckedClaim, Verdict
 from nas.records.outcomes import CandidateOutcome
 from nas.records.run_records import RunRecords
 from nas.search.trial import Trial
 from nas.space.search_space import STAGE_FIELDS, format_choice
 
-Verdict = Literal["true", "corrected", "dropped"]
 MAX_REASON = 300
 
 _STAGE_FIGURES = ("macs", "params", "macs_share", "params_share")
@@ -26,31 +25,6 @@ CANDIDATE_FIELDS = (
     "int8_test_accuracy", "epochs", "state", "parent", "on_front", "front_rank",
 )  # fmt: skip
 CLAIM_FIELDS = (*CANDIDATE_FIELDS, *STAGE_FIELDS, "macs_share", "params_share")
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedClaim:
-    """A claim and what became of it. `recorded` is what the records say, `reason` what is left of the model's words.
-
-    `note` says what was wrong.
-    """
-
-    subject: str
-    field: str
-    value: Any
-    verdict: Verdict
-    recorded: Any = None
-    reason: str = ""
-    note: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    def sentence(self) -> str:
-        """The claim with the recorded value in the place of a false one."""
-        figure = format_value(self.field, self.recorded)
-        return f"{self.subject}: {self.field} is {figure}" + (f". {self.reason}" if self.reason else ".")
 
 
 def check_claims(
@@ -221,6 +195,12 @@ def is_same_value(value: Any, known: Any) -> bool:
 def _equals(quantity: Quantity, known: float) -> bool:
     """A percentage is a fraction; a bare number must be exact."""
     return quantity.equals(known) if quantity.unit else abs(quantity.value - known) <= 1e-9
+
+
+def describe_claim(claim: CheckedClaim) -> str:
+    """The claim with the recorded value in the place of a false one."""
+    figure = format_value(claim.field, claim.recorded)
+    return f"{claim.subject}: {claim.field} is {figure}" + (f". {claim.reason}" if claim.reason else ".")
 
 
 def format_value(field: str, value: Any) -> str:

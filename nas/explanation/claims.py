@@ -8,8 +8,6 @@ else was at hand, and why this candidate and not its neighbours.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 from nas.cost import CostReport
 from nas.explanation.counterfactuals import describe_briefly, find_counterfactuals
@@ -26,24 +24,10 @@ from nas.quantities import (
     format_place,
     format_points,
 )
+from nas.records.explained import Claim
 from nas.records.run_records import RunRecords
 from nas.search.trial import Trial
 from nas.statistics import describe_interval, half_width_of_difference, wilson_interval
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A true statement. `subject` ("c011", "c011 stage 2"), `field` and `value` name what it is about, as data."""
-
-    topic: str
-    subject: str
-    field: str
-    value: Any
-    sentence: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
-        return {"subject": self.subject, "field": self.field, "value": self.value, "sentence": self.sentence}
 
 
 def derive_claims(records: RunRecords, candidate_id: str) -> tuple[Claim, ...]:

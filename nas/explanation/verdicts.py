@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nas.explanation.claims import Claim, derive_claims, find_dominators
+from nas.explanation.claims import derive_claims, find_dominators
 from nas.explanation.effects import Effect
 from nas.explanation.facts import END_NAMES, describe_origin, describe_place, describe_selection, describe_stage
 from nas.plain_text import plain
@@ -11,6 +11,7 @@ from nas.quantities import (
     format_macs,
     format_points,
 )
+from nas.records.explained import Claim
 from nas.records.run_records import RunRecords
 from nas.search.trial import Trial
 from nas.space.search_space import format_choice

@@ -18,7 +18,7 @@ from nas.cost import Price
 from nas.cost.flash import flash_bytes
 from nas.datasets.images import Dataset, draw_stratified
 from nas.errors import CheckError
-from nas.events import Event, EventSink
+from nas.events import EventSink, Progress
 from nas.export.delivery_folder import METRICS_FILE, check_replaceable, write_folder
 from nas.export.firmware import arena_with_margin, describe_host, read_firmware, render_firmware
 from nas.export.frames import fit_affine
@@ -102,8 +102,7 @@ def export(
     check_replaceable(order.folder)
 
     def tell(step: str, done: int = 0, total: int = 0) -> None:
-        data = {"phase": "export", "candidate": order.candidate_id, "step": step, "done": done, "total": total}
-        events(Event("progress", data, transient=True))
+        events(Progress("export", step, order.candidate_id, done, total))
 
     exports = _export(network, order, task, dataset, finetuning, tell)
     tell("writing the folder")

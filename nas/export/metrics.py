@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from nas.json_records import JSON_NAME, LEFT_OUT, read_record, write_record
+from nas.documents.json_records import JSON_NAME, LEFT_OUT, read_record, write_record
 from nas.space.architecture import Task
 from nas.statistics import Interval
 from nas.training.results import TrainingOrigin

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
-from typing import Any
 
 from nas.cost import Assessment, Budget, CostReport, estimate, report
 from nas.cost.board import Board
-from nas.errors import CheckError, ProposalError
-from nas.export.metrics import DeliveryMetrics
+from nas.errors import ProposalError
+from nas.export.delivered import Delivered
 from nas.plain_text import plain
+from nas.records.explained import Explained, Explanation
 from nas.records.outcomes import CandidateOutcome
+from nas.records.run_events import DriveChosen, LlmAnswered, NodeFinished, RunFinished, RunStarted
 from nas.records.run_store import RunStore
-from nas.records.trace import Record
+from nas.records.trace_line import TraceLine
 from nas.search.pareto import find_front, measure_hypervolume
+from nas.search.search_events import FeedbackGiven
 from nas.search.trial import Trial
 from nas.space.architecture import Architecture, Task
 from nas.space.search_space import SearchSpace
-from nas.training import TrainedPhase
+from nas.training.phase_events import PhaseFinished
 
 _NUM_IDS_SHOWN = 12
 
@@ -34,24 +37,15 @@ class FrontChange:
     hypervolume: float
 
 
-@dataclass(frozen=True, slots=True)
-class Feedback:
-    """What the designer had been told when it made a proposal: its parent, its aim, suggestions and rejections."""
-
-    parent: str | None
-    niche: str | None
-    suggestions: tuple[str, ...]
-    rejections: tuple[str, ...]
-
-
 @dataclass(frozen=True)
 class RunRecords:
     """Trials and what else is known. `trials` holds every proposal in order.
 
-    `num_images`: images in the splits "train", "validation" and "test", where known. `outcomes` are those of
-    the phases after the search, by candidate. `started` and `finished` are the trace's first and last words, `feedback`
-    is told by proposal, `explanations` (as `Explanation.to_dict` writes them) by candidate. `what_ifs` were trained on
-    request and are no part of the search. Everything but the trials is empty while the run itself asks.
+    `num_images`: images in the splits "train", "validation" and "test", where known. `outcomes` are those of the
+    phases after the search, by candidate. `started` is the latest session's first word, `finished` the run's last,
+    `seconds` lie between them (None where no clock is on record); `feedback` is told by proposal, `explanations` by
+    candidate. `what_ifs` were trained on request and are no part of the search. Everything but the trials is empty
+    while the run itself asks.
     """
 
     trials: tuple[Trial, ...]
@@ -61,14 +55,15 @@ class RunRecords:
     board: Board
     num_images: Mapping[str, int] = field(default_factory=dict)
     outcomes: Mapping[str, CandidateOutcome] = field(default_factory=dict)
-    started: Mapping[str, Any] = field(default_factory=dict)
-    finished: Mapping[str, Any] = field(default_factory=dict)
+    started: RunStarted | None = None
+    finished: RunFinished | None = None
+    seconds: float | None = None
     winners: tuple[str, ...] = ()
-    drive: Mapping[str, Any] = field(default_factory=dict)
-    feedback: Mapping[str, Feedback] = field(default_factory=dict)
+    drive: DriveChosen | None = None
+    feedback: Mapping[str, FeedbackGiven] = field(default_factory=dict)
     num_answers: int = 0
     what_ifs: tuple[Trial, ...] = ()
-    explanations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    explanations: Mapping[str, Explanation] = field(default_factory=dict)
 
     @cached_property
     def _by_id(self) -> dict[str, Trial]:
@@ -181,58 +176,83 @@ def load_records(
     The trace says what the network must read and answer; `guess_task` is asked where it is still empty.
     """
     told = _read_trace(store.load_trace())
-    started = told.get("started")
-    task = _read_task(started, stem_channels) if started else guess_task()
-    what_ifs = tuple(store.load_what_ifs())
-    return RunRecords(tuple(store.load_trials()), space, task, budget, board, what_ifs=what_ifs, **told)
+    task = _read_task(told.started, stem_channels) if told.started else guess_task()
+    return RunRecords(
+        tuple(store.load_trials()),
+        space,
+        task,
+        budget,
+        board,
+        num_images=told.started.num_images if told.started else {},
+        outcomes=told.outcomes,
+        started=told.started,
+        finished=told.finished,
+        seconds=_seconds_between(told.started_at, told.finished_at),
+        winners=told.winners,
+        drive=told.drive,
+        feedback=told.feedback,
+        num_answers=told.num_answers,
+        what_ifs=tuple(store.load_what_ifs()),
+        explanations=told.explanations,
+    )
 
 
-def _read_trace(trace: Iterable[Record]) -> dict[str, Any]:
-    told: dict[str, Any] = {"outcomes": {}, "feedback": {}, "explanations": {}, "num_answers": 0}
-    for record in trace:
-        data = record["data"]
-        match record["kind"]:
-            case "run_started":
-                told |= {"started": {**data, "time": record["time"]}, "num_images": data["num_images"]}
-            case "run_finished":
-                told["finished"] = {**data, "time": record["time"]}
-            case "drive_chosen":
-                told["drive"] = data
-            case "llm_answered":
-                told["num_answers"] += 1
-            case "feedback_given":
-                told["feedback"][data["candidate"]] = _read_feedback(data)
-            case "phase_finished" | "delivered":
-                _read_outcome(told["outcomes"], data)
-            case "explained":
-                told["explanations"][data["candidate"]] = data
-            case "node_finished" if data["node"] == "select":
-                told["winners"] = tuple(data["update"]["winners"])
+@dataclass(slots=True)
+class _Told:
+    """What a trace says, gathered line by line."""
+
+    outcomes: dict[str, CandidateOutcome] = field(default_factory=dict)
+    started: RunStarted | None = None
+    started_at: str = ""
+    finished: RunFinished | None = None
+    finished_at: str = ""
+    winners: tuple[str, ...] = ()
+    drive: DriveChosen | None = None
+    feedback: dict[str, FeedbackGiven] = field(default_factory=dict)
+    num_answers: int = 0
+    explanations: dict[str, Explanation] = field(default_factory=dict)
+
+
+def _read_trace(trace: Iterable[TraceLine]) -> _Told:
+    told = _Told()
+    for line in trace:
+        match line.event:
+            case RunStarted() as started:
+                told.started, told.started_at = started, line.time
+            case RunFinished() as finished:
+                told.finished, told.finished_at = finished, line.time
+            case DriveChosen() as drive:
+                told.drive = drive
+            case LlmAnswered():
+                told.num_answers += 1
+            case FeedbackGiven() as feedback:
+                told.feedback[feedback.candidate] = feedback
+            case PhaseFinished() | Delivered() as delivered:
+                _read_outcome(told.outcomes, delivered)
+            case Explained(explanation):
+                told.explanations[explanation.candidate] = explanation
+            case NodeFinished(node="select", update=update):
+                told.winners = tuple(update["winners"])
             case _:
                 pass
     return told
 
 
-def _read_task(started: Mapping[str, Any], stem_channels: int) -> Task:
-    height, width, channels = started["input"]
-    return Task(height, width, channels, started["num_classes"], stem_channels)
-
-
-def _read_outcome(outcomes: dict[str, CandidateOutcome], data: Mapping[str, Any]) -> None:
+def _read_outcome(outcomes: dict[str, CandidateOutcome], event: PhaseFinished | Delivered) -> None:
     """Add a delivery's metrics or a phase after the search (the mini-phases are the trials' own)."""
-    if data.get("phase") == "mini":
-        return
-    candidate = data["candidate"]
-    own = outcomes.get(candidate, CandidateOutcome())
-    try:
-        if "metrics" in data:
-            outcomes[candidate] = replace(own, metrics=DeliveryMetrics.from_dict(data["metrics"]))
-        else:
-            phase = TrainedPhase.from_dict({name: value for name, value in data.items() if name != "candidate"})
-            outcomes[candidate] = own.with_phase(phase)
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckError(f"the trace must hold whole outcomes; that of {candidate} is damaged: {error}") from error
+    own = outcomes.get(event.candidate, CandidateOutcome())
+    if isinstance(event, Delivered):
+        outcomes[event.candidate] = replace(own, metrics=event.metrics)
+    elif event.outcome.phase != "mini":
+        outcomes[event.candidate] = own.with_phase(event.outcome)
 
 
-def _read_feedback(data: Mapping[str, Any]) -> Feedback:
-    return Feedback(data["parent"], data["niche"], tuple(data["suggestions"]), tuple(data["rejections"]))
+def _read_task(started: RunStarted, stem_channels: int) -> Task:
+    height, width, channels = started.input
+    return Task(height, width, channels, started.num_classes, stem_channels)
+
+
+def _seconds_between(first: str, last: str) -> float | None:
+    if not first or not last:
+        return None
+    return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()

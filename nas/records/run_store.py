@@ -15,10 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from nas.atomic_files import write_json
+from nas.documents.atomic_files import write_json
 from nas.errors import CheckError, SettingError
 from nas.events import Event
-from nas.records.trace import GENESIS, Record, StepCounter, chain_digest
+from nas.records.trace import GENESIS, StepCounter, chain_digest
+from nas.records.trace_line import Record, TraceLine, read_line
 from nas.search.trial import Trial
 
 if TYPE_CHECKING:
@@ -117,8 +118,8 @@ class RunStore:
         self._lock = lock
         names = ("trials.jsonl", "trace.jsonl", "conversation.jsonl", "what_ifs.jsonl")
         mended = tuple(name for name in names if _cut_torn_line(self.folder / name))
-        for record in self.load_trace():
-            self._next_seq, self._digest = record["seq"] + 1, record["digest"]
+        for line in self.load_trace():
+            self._next_seq, self._digest = line.seq + 1, line.digest
         return mended
 
     def close(self) -> None:
@@ -155,24 +156,24 @@ class RunStore:
         """Write a lasting event to the trace, numbered from 1 and chained to the line before."""
         if event.transient:
             return
-        record = {"seq": self._next_seq, "time": time, "kind": event.kind, "data": event.data}
+        record = {"seq": self._next_seq, "time": time, "kind": event.kind, "data": event.to_dict()}
         self._append_record(record | {"digest": chain_digest(self._digest, record)})
 
-    def adopt_trace(self, records: Iterable[Record]) -> None:
+    def adopt_trace(self, lines: Iterable[TraceLine]) -> None:
         """Begin the trace with lines of another run's, digests included."""
-        for record in records:
-            self._append_record(record)
+        for line in lines:
+            self._append_record(line.record)
 
     def _append_record(self, record: Record) -> None:
         _append_line(self.folder / "trace.jsonl", record)
         self._next_seq, self._digest = record["seq"] + 1, record["digest"]
         _write_seal(self.folder / "trace.seal", record["seq"], self._digest)
 
-    def load_trace(self, *, until: int | None = None) -> Iterator[dict[str, Any]]:
-        """The trace's records, in order: seq, time, kind, data, digest; up to line `until` if given.
+    def load_trace(self) -> Iterator[TraceLine]:
+        """The trace's lines, in order.
 
-        Raises CheckError at the first line that does not follow from the one before, and for lines that are missing
-        at the end.
+        Raises CheckError at the first line that does not follow from the one before, or whose event nobody knows, and
+        for lines that are missing at the end.
         """
         path, seal = self.folder / "trace.jsonl", _read_seal(self.folder / "trace.seal")  # the seal first: it is older
         digest, number, counter = GENESIS, 0, StepCounter()
@@ -186,10 +187,9 @@ class RunStore:
                 )
             if seal is not None and seal[0] == number and seal[1] != digest:
                 raise CheckError(f"{path} must end as trace.seal says; line {number}, {counter}, was replaced")
-            counter.take(record)
-            yield record
-            if number == until:
-                return
+            line = read_line(record)
+            counter.take(line.event)
+            yield line
         if (seal is not None and seal[0] > number) or (seal is None and number > 1):
             expected = f"{seal[0]} lines" if seal else "a trace.seal beside it"
             raise CheckError(

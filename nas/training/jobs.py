@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
+from nas.documents.json_records import read_record
 from nas.space.architecture import Architecture
 from nas.training.results import EpochResult
 
@@ -58,7 +59,8 @@ class TrainedPhase:
 
     def to_dict(self) -> dict[str, Any]:
         """A record of plain values; `stopped` stands in it only where the phase was."""
-        return {name: value for name, value in asdict(self).items() if name != "stopped" or value}
+        data = asdict(self) | {"curve": [asdict(epoch) for epoch in self.curve]}
+        return {name: value for name, value in data.items() if name != "stopped" or value}
 
     def to_brief(self) -> dict[str, Any]:
         """`to_dict` without the curve, which is on disk."""
@@ -71,8 +73,8 @@ class TrainedPhase:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> TrainedPhase:
-        """The outcome `to_dict` made a record of; raises KeyError, TypeError or ValueError for anything else."""
-        return cls(**{**record, "curve": tuple(EpochResult(**epoch) for epoch in record["curve"])})
+        """The outcome `to_dict` made a record of; raises RecordError for anything else."""
+        return read_record(cls, record)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,7 @@ import copy
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nas.atomic_files import write_json
 from nas.datasets import Dataset
+from nas.documents.atomic_files import write_json
 from nas.errors import CheckError, TeacherFailedError
-from nas.events import Event, EventSink
+from nas.events import EventSink
 from nas.network.network import Network, build_network
 from nas.space.architecture import Architecture, Task
 from nas.training import EpochResult, Recipe, TrainingResult, TrainingSettings
 from nas.training.devices import choose_device
 from nas.training.jobs import Finetuned, JobPhase, StopRule, TrainedPhase, TrainingJob
 from nas.training.loop import train
+from nas.training.phase_events import EpochFinished
 from nas.training.quantization import Int8Network
 from nas.training.results import TrainingOrigin
 from nas.training.teacher import teach
@@ -202,8 +203,7 @@ class Phases:
 
     def _announce(self, candidate_id: str, phase: str) -> Callable[[EpochResult], None]:
         def announce(epoch: EpochResult) -> None:
-            data = {"phase": phase, "candidate": candidate_id} | asdict(epoch)
-            self._progress(Event("progress", data, transient=True))
+            self._progress(EpochFinished(phase, candidate_id, epoch))
 
         return announce
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from nas.json_records import LEFT_OUT
+from nas.documents.json_records import LEFT_OUT
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from nas.atomic_files import write_json
 from nas.datasets.images import Dataset
+from nas.documents.atomic_files import write_json
 from nas.errors import SettingError
 from nas.space.architecture import Task
 from nas.training.loop import train

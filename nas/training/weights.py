@@ -6,7 +6,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from nas.atomic_files import replacing
+from nas.documents.atomic_files import replacing
 from nas.errors import CheckError, SettingError
 
 

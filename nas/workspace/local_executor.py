@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.datasets import Dataset
-from nas.events import Event, EventSink
+from nas.events import EventSink, Progress
 from nas.export.metrics import Provenance
 from nas.export.order import Exported, ExportOrder
 from nas.space.architecture import Task
@@ -48,7 +48,7 @@ class LocalExecutor(Phases):
         if self._pool is None or len(waiting) < 2:
             return
         names = ", ".join(job.candidate_id for job in waiting)
-        self._progress(Event("progress", {"phase": "mini", "step": f"training {names} at once"}, transient=True))
+        self._progress(Progress("mini", f"training {names} at once"))
         phases = {job.candidate_id: job.phase for job in waiting}
         for candidate_id, reason in self._pool.train(waiting).items():
             self.record_failure(candidate_id, phases[candidate_id], reason)
@@ -65,7 +65,7 @@ class LocalExecutor(Phases):
             tried.append(self.finetune(order.candidate_id, chosen.network, images))
             return tried[-1]
 
-        self._progress(Event("progress", {"phase": "export", "step": "converting"}, transient=True))
+        self._progress(Progress("export", "converting"))
         recipes = self._settings.model_dump(mode="json", exclude={"device"})
         delivery = export(
             chosen.network,

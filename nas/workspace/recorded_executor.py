@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from nas.errors import CheckError
+from nas.events import Event
+from nas.export.delivered import Delivered
 from nas.export.metrics import DeliveryMetrics
 from nas.export.order import Exported, ExportOrder
 from nas.training.jobs import JobPhase, TrainedPhase, TrainingJob
+from nas.training.phase_events import PhaseFinished
 
 
 class RecordedExecutor:
-    """Gives the outcomes that `records`, lines of a trace, hold; raises CheckError for work nobody recorded."""
+    """Gives the outcomes that the `events` of a trace hold; raises CheckError for work nobody recorded."""
 
-    def __init__(self, records: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, events: Iterable[Event]) -> None:
         self._phases: dict[tuple[str, str], TrainedPhase] = {}
         self._deliveries: dict[str, DeliveryMetrics] = {}
-        for record in records:
-            data = record["data"]
-            if record["kind"] == "phase_finished":
-                outcome = {name: value for name, value in data.items() if name != "candidate"}
-                self._phases[data["candidate"], data["phase"]] = TrainedPhase.from_dict(outcome)
-            elif record["kind"] == "delivered":
-                self._deliveries[data["candidate"]] = _read_metrics(data)
+        for event in events:
+            match event:
+                case PhaseFinished(candidate, outcome):
+                    self._phases[candidate, outcome.phase] = outcome
+                case Delivered(candidate, metrics):
+                    self._deliveries[candidate] = metrics
 
     def train_together(self, jobs: Sequence[TrainingJob]) -> None:
         """There is nothing to train."""
@@ -45,12 +46,3 @@ class RecordedExecutor:
 
     def forget(self, candidate_id: str, phase: JobPhase) -> None:
         """There is nothing to remove."""
-
-
-def _read_metrics(data: Mapping[str, Any]) -> DeliveryMetrics:
-    try:
-        return DeliveryMetrics.from_dict(data["metrics"])
-    except ValueError as error:
-        raise CheckError(
-            f"the trace must hold whole metrics; those of {data['candidate']} are damaged: {error}"
-        ) from error

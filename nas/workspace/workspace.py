@@ -14,10 +14,12 @@ from typing import Any
 from nas.cost import Assessment, Budget, estimate
 from nas.cost.board import Board
 from nas.errors import CheckError, ProposalError
-from nas.events import Event, EventSink, ignore_events
-from nas.explanation.explanation import Explanation, write_markdown
+from nas.events import EventSink, ignore_events
+from nas.explanation.explanation import write_markdown
+from nas.export.delivered import Delivered
 from nas.export.metrics import DeliveryMetrics
 from nas.export.order import ExportLimits, ExportOrder
+from nas.records.explained import Explanation
 from nas.records.outcomes import CandidateOutcome
 from nas.records.run_records import RunRecords
 from nas.records.run_store import RunStore
@@ -30,6 +32,7 @@ from nas.search.trial_index import TrialIndex
 from nas.space.architecture import Task
 from nas.space.search_space import SearchSpace
 from nas.training import HalvingSettings, JobPhase, TrainedPhase, TrainingJob
+from nas.training.phase_events import PhaseFinished
 from nas.workspace.executor import Executor
 from nas.workspace.proposal import Proposal
 
@@ -197,7 +200,7 @@ class Workspace:
     def _train(self, job: TrainingJob) -> TrainedPhase:
         """The outcome of a training, on record also where a crash came between training and trace."""
         outcome = self._executor.train(job)
-        self._events(_phase_event(job.candidate_id, outcome))
+        self._events(PhaseFinished(job.candidate_id, outcome))
         return outcome
 
     def pass_over(self, candidate_id: str) -> Trial:
@@ -253,11 +256,6 @@ class Workspace:
         )
         exported = self._executor.export(order)
         if exported.finetuning is not None:
-            self._events(_phase_event(candidate_id, exported.finetuning))
-        self._events(Event("delivered", {"candidate": candidate_id, "metrics": exported.metrics.to_dict()}))
+            self._events(PhaseFinished(candidate_id, exported.finetuning))
+        self._events(Delivered(candidate_id, exported.metrics))
         return exported.metrics
-
-
-def _phase_event(candidate_id: str, outcome: TrainedPhase) -> Event:
-    """The record of a finished phase, from which it can be replayed."""
-    return Event("phase_finished", {"candidate": candidate_id} | outcome.to_dict())

@@ -82,7 +82,7 @@ def test_a_run_waits_for_a_person_and_goes_on_in_another_execution(tmp_path: Pat
     assert 0 < ended["hypervolume"] < 1
     store = RunStore(tmp_path / "served")
     assert sum(trial.state == "trained" for trial in store.load_trials()) == 2
-    kinds = [record["kind"] for record in store.load_trace()]
+    kinds = [line.event.kind for line in store.load_trace()]
     assert kinds.count("run_started") == 2
     assert kinds[-1] == "run_finished"
     assert (store.folder / "report.html").is_file()

@@ -22,6 +22,7 @@ from graphs.tracing import LiveAnswers
 from nas.cost.board import find_board
 from nas.datasets import Dataset, load_dataset
 from nas.events import Event
+from nas.records.run_events import LlmRequested
 from nas.records.run_store import RunStore
 from nas.training import TrainingSettings
 from nas.workspace.local_executor import LocalExecutor
@@ -123,7 +124,7 @@ def sit(folder: Path, training: TrainingSettings, drive: str, kill_at: int = 0) 
         connection.close()
         store.close()
     trials = sorted(store.load_trials(), key=lambda trial: trial.number)
-    prompts = [json.dumps(event.data["messages"]) for event in seen if event.kind == "llm_requested"]
+    prompts = [json.dumps(event.messages) for event in seen if isinstance(event, LlmRequested)]
     return [(trial.id, trial.state, trial.reason, trial.validation_accuracy) for trial in trials], prompts, len(seen)
 
 

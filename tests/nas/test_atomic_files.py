@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nas.atomic_files import replacing, write_json, write_text
+from nas.documents.atomic_files import replacing, write_json, write_text
 
 
 def test_a_text_takes_the_place_of_the_old_one(tmp_path: Path) -> None:

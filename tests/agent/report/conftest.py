@@ -8,8 +8,8 @@ import pytest
 from browser import open_browser
 from selenium import webdriver
 
-from agent.places import cache_folder
 from agent.report.plotting_library import load_plotting_library
+from agent.running.places import cache_folder
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ def test_comparison_gives_hypervolume_with_its_interval(three_runs: Path, tmp_pa
     result = kilosmith("compare", *names, "--runs", str(three_runs), "--out", str(out), "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     document = json.loads(result.stdout)
-    volumes = [read_records(RunStore(three_runs / name)).finished["hypervolume"] for name in names]
+    volumes = [read_records(RunStore(three_runs / name)).finished.hypervolume for name in names]
     assert [row["hypervolume"] for row in document["runs"]] == volumes
     (group,) = document["designers"]
     assert group["hypervolume"]["mean"] == pytest.approx(sum(volumes) / 3)

@@ -12,7 +12,6 @@ from command_line import kilosmith
 from example_run import FIRST, draw_answers, finish_run, says, whole
 from page_reader import PageReader
 
-from agent.places import cache_folder
 from agent.report.figures import (
     count_causes,
     count_endings,
@@ -27,8 +26,9 @@ from agent.report.run_charts import draw_pareto
 from agent.report.run_page import build_report
 from agent.report.saving import save_report
 from agent.running.inquiry import read_records
+from agent.running.places import cache_folder
 from nas.errors import NoLegalCandidateError
-from nas.events import Event
+from nas.export.delivered import Delivered
 from nas.export.metrics import ClassFigures
 from nas.records.run_records import RunRecords
 from nas.records.run_store import RunStore
@@ -80,7 +80,7 @@ def test_plots_hold_the_records_figures(example_records: RunRecords, page: str) 
     for member in example_records.front:
         assert sum(bar["kib"] for bar in bars if bar["id"] == member.id) * 1024 == member.priced.arena_bytes
     steps = charts["hypervolume"]["data"]["values"]
-    assert steps[-1]["hypervolume"] == example_records.finished["hypervolume"]
+    assert steps[-1]["hypervolume"] == example_records.finished.hypervolume
 
 
 def test_network_is_shown_with_the_estimators_figures(example_records: RunRecords) -> None:
@@ -139,8 +139,8 @@ def test_nobodys_words_become_markup(example_copy: RunStore, tmp_path: Path, lib
         store.lock()
         known = read_records(store).outcome("c011").metrics
         assert known is not None
-        metrics = replace(known, per_class=(ClassFigures(HOSTILE, 10, 1.0, 0.9, drop=0.1),)).to_dict()
-        store.append_event(Event("delivered", {"candidate": "c011", "metrics": metrics}), "2026-01-01T00:00:00+00:00")
+        metrics = replace(known, per_class=(ClassFigures(HOSTILE, 10, 1.0, 0.9, drop=0.1),))
+        store.append_event(Delivered("c011", metrics), "2026-01-01T00:00:00+00:00")
     page = build_report(HOSTILE, read_records(example_copy), HOSTILE, library)
     found = PageReader(page)
     clean = "</script><script>alert(1)</script><b onclick='x'>red"

@@ -17,8 +17,10 @@ from agent.config import resolve_config
 from agent.running.reexecution import find_difference, verify
 from nas.cost.feasible import sample_feasible
 from nas.errors import CheckError
+from nas.records.run_events import NodeFinished
 from nas.records.run_store import RunStore
-from nas.records.trace import GENESIS, Record, chain_digest
+from nas.records.trace import GENESIS, chain_digest
+from nas.records.trace_line import Record
 
 Records = list[dict[str, Any]]
 LIMITS = {"design__max_proposals": 50, "design__max_trials": 50}
@@ -34,14 +36,14 @@ def verify_run(store: RunStore, folder: Path) -> tuple[int, int]:
 def test_a_finished_run_agrees_with_its_records(example_root: Path, tmp_path: Path) -> None:
     store = RunStore(example_root / "example")
     num_steps, num_trials = verify_run(store, tmp_path)
-    finished = [record for record in store.load_trace() if record["kind"] == "node_finished"]
+    finished = [line for line in store.load_trace() if isinstance(line.event, NodeFinished)]
     assert num_steps == len(finished) > 40
     assert num_trials == len(store.load_trials()) == 12
 
 
 def forge(store: RunStore, change: Callable[[Records], None]) -> None:
     """Alter the trace and make its digests and its seal agree again: only running it again can tell."""
-    records: Records = [dict(record) for record in store.load_trace()]
+    records: Records = [dict(line.record) for line in store.load_trace()]
     change(records)
     digest, lines = GENESIS, []
     for number, record in enumerate(records, start=1):

@@ -20,10 +20,18 @@ from graphs.designer import Designer
 from graphs.tracing import LiveAnswers
 from nas.errors import ConversationTooLongError
 from nas.events import Event
+from nas.records.run_events import (
+    DriveChosen,
+    LlmAnswered,
+    LlmFailed,
+    LlmRequested,
+    NodeFinished,
+    NodeStarted,
+    ToolCalled,
+)
 from nas.workspace.workspace import Workspace
 
 Open = Callable[..., Workspace]
-STARTS = ("node_started", "tool_called")
 
 
 def call(name: str, **arguments: Any) -> dict[str, Any]:
@@ -59,7 +67,7 @@ def run(workspace: Workspace, answers: list[Any], events: list[Event], **setting
 
 def told(events: list[Event]) -> list[str]:
     """What the tools answered, as the designer read it: the messages of the requests."""
-    requests = [event.data["messages"] for event in events if event.kind == "llm_requested"]
+    requests = [event.messages for event in events if isinstance(event, LlmRequested)]
     return [message["content"] for messages in requests for message in messages if message["role"] == "tool"]
 
 
@@ -84,7 +92,7 @@ def test_it_proposes_asks_revises_and_has_a_candidate_trained(open_workspace: Op
     assert answered[1].startswith("c002 is legal:")
     assert "M MACs" in answered[2]
     assert "front is empty" in answered[3]
-    nodes = [event.data["node"] for event in events if event.kind == "node_finished"]
+    nodes = [event.node for event in events if isinstance(event, NodeFinished)]
     assert nodes == ["examine", *["propose", "consult"] * 4, "screen", "evaluate", "reflect", "select"]
 
 
@@ -133,15 +141,15 @@ def test_a_bad_answer_is_answered_and_the_search_goes_on(
     number = 2 if reply and ("c001" in reply or "kernel_size" in reply) else 1
     run(workspace, [bad, says(propose()), says(train(number))], events, max_trials=1)
     assert states(workspace)[-1] == "trained"
-    requests = [event.data["messages"] for event in events if event.kind == "llm_requested"]
+    requests = [event.messages for event in events if isinstance(event, LlmRequested)]
     last = requests[1][-1]
-    json.dumps([event.data for event in events])
+    json.dumps([event.to_dict() for event in events])
     if reply is None:
         assert last["role"] == "human"
         assert ("could not be read" if bad["tool_calls"] else "held no tool call") in last["content"]
     else:
         assert reply in last["content"]
-    answered = next(event.data for event in events if event.kind == "llm_answered")
+    answered = next(event for event in events if isinstance(event, LlmAnswered))
     assert answered["tool_calls"] or answered["invalid_tool_calls"] or not bad["tool_calls"]
 
 
@@ -176,14 +184,14 @@ def test_without_proposals_left_it_can_only_train_what_it_has(open_workspace: Op
 
 def test_each_message_stands_once_in_the_trace(open_workspace: Open, events: list[Event]) -> None:
     run(open_workspace(), [says(content="hm"), says(propose()), says(train(1))], events, max_trials=1)
-    requests = [event.data for event in events if event.kind == "llm_requested"]
-    assert [request["num_told"] for request in requests] == [0, 3, 5]
-    assert [[message["role"] for message in request["messages"]] for request in requests] == [
+    requests = [event for event in events if isinstance(event, LlmRequested)]
+    assert [request.num_told for request in requests] == [0, 3, 5]
+    assert [[message["role"] for message in request.messages] for request in requests] == [
         ["system", "human"],
         ["human"],
         ["tool"],
     ]
-    assert requests[0]["tool_choice"] == "auto"
+    assert requests[0].tool_choice == "auto"
 
 
 def test_an_interrupted_round_goes_on_where_it_was(open_workspace: Open, events: list[Event]) -> None:
@@ -228,8 +236,7 @@ def test_only_a_model_without_a_mistake_chooses_its_tools(
     designer = Designer(LiveAnswers(ScriptedChatModel(answers=answers)), is_checked=True)
     nodes = DesignNodes(designer, open_workspace(), DesignSettings(), "digits", events.append)
     assert nodes.examine(start_state()) == {"drive": drive}
-    found = events[-1].data
-    assert (found["by"], found["num_right"], found["num_asked"]) == ("check", num_right, 4)
+    assert events[-1] == DriveChosen(drive, "check", num_right, 4)
 
 
 def test_baselines_and_scripts_are_guided_without_questions(open_workspace: Open, events: list[Event]) -> None:
@@ -248,9 +255,9 @@ def test_a_flood_of_calls_is_cut_and_ends_the_round(open_workspace: Open, events
     flood = says(*[propose(out_channels=width) for width in (16, 24, 32, 48, 64, 96)], *[call("pareto_status")] * 500)
     run(workspace, [flood], events, max_trials=1, max_calls=20)
     assert states(workspace) == ["untrained"] * 3 + ["trained"]  # four proposals at a time: the others are told so
-    answered = next(event.data for event in events if event.kind == "llm_answered")
-    assert len(answered["tool_calls"]) == 32
-    assert answered["num_calls_left_out"] == 474
+    answered = next(event for event in events if isinstance(event, LlmAnswered))
+    assert len(answered.tool_calls) == 32
+    assert answered.num_calls_left_out == 474
 
 
 def test_a_conversation_ends_before_it_outgrows_the_model(open_workspace: Open) -> None:
@@ -274,7 +281,8 @@ def test_only_evaluate_trains_whatever_stands_beside_the_candidate(
     both = says(*[call("mini_train", **({"candidate_id": f"c{number:03d}"} | extra)) for number in (1, 2)])
     run(workspace, [propose_two, both], events, max_trials=1)
     assert workspace.index.num_trained == 1
-    order = [event.data.get("node") or event.data.get("tool") for event in events if event.kind in STARTS]
+    started = [event for event in events if isinstance(event, NodeStarted | ToolCalled)]
+    order = [event.node if isinstance(event, NodeStarted) else event.tool for event in started]
     assert order.count("evaluate") == order.count("mini_train") == 1
     assert order.index("evaluate") < order.index("mini_train")
 
@@ -329,9 +337,9 @@ def test_a_conversation_the_model_cannot_read_ends_the_round_not_the_run(
     config: Any = {"configurable": {"thread_id": "design"}, "recursion_limit": 100}
     graph.invoke(start_state(), config)
     assert states(workspace) == ["trained", "trained"]
-    assert sum(event.kind == "llm_failed" for event in events) == 2
+    assert sum(isinstance(event, LlmFailed) for event in events) == 2
 
 
 def test_the_trace_does_not_repeat_the_conversation(open_workspace: Open, events: list[Event]) -> None:
     run(open_workspace(), [says(content="hm"), says(propose()), says(train(1))], events, max_trials=1)
-    assert all("dialogue" not in event.data["update"] for event in events if event.kind == "node_finished")
+    assert all("dialogue" not in event.update for event in events if isinstance(event, NodeFinished))

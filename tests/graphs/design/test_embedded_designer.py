@@ -11,7 +11,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from agent.chat_models.chat_model_settings import ChatModelSettings
 from agent.chat_models.registry import OpenedChatModel, open_chat_model
-from agent.places import cache_folder
+from agent.running.places import cache_folder
 from graphs.design.examination import count_right_answers
 from graphs.design.graph import DesignNodes, build_design_graph, count_steps
 from graphs.design.settings import DesignSettings
@@ -19,6 +19,7 @@ from graphs.design.state import start_state
 from graphs.designer import Designer
 from graphs.tracing import LiveAnswers
 from nas.events import Event
+from nas.records.run_events import LlmRequested
 from nas.workspace.workspace import Workspace
 
 Open = Callable[..., Workspace]
@@ -70,4 +71,4 @@ def test_left_to_itself_it_breaks_nothing(terse: OpenedChatModel, open_workspace
     except NoLegalCandidateError:
         assert workspace.trials[0].reason == "no proposal in 2 answers"
     assert len(workspace.trials) == 1
-    assert [event.data["tool_choice"] for event in events if event.kind == "llm_requested"] == ["auto"] * 2
+    assert [event.tool_choice for event in events if isinstance(event, LlmRequested)] == ["auto"] * 2

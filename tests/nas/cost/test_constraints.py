@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from nas.cost import Budget, Cure, PeakCause, Violation, find_edits, find_violations, is_legal, price
 from nas.cost.board import find_board
 from nas.cost.screening import price_if_legal, screen_runs
-from nas.json_records import RecordError
+from nas.documents.json_records import RecordError
 from nas.space.architecture import Architecture, Task
 from nas.space.search_space import SearchSpace
 

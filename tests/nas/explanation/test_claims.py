@@ -12,8 +12,9 @@ from nas.explanation.checking import gather_facts
 from nas.explanation.claims import derive_claims
 from nas.explanation.counterfactuals import find_counterfactuals
 from nas.explanation.effects import find_effect, list_differences
-from nas.explanation.explanation import explain_by_system, read_explanation, read_selection, write_markdown
+from nas.explanation.explanation import explain_by_system, read_selection, write_markdown
 from nas.explanation.statements import read_quantities
+from nas.records.explained import Explanation
 from nas.records.run_records import RunRecords
 from nas.space.search_space import Edit
 from nas.statistics import half_width_of_difference, wilson_interval
@@ -102,7 +103,7 @@ def test_the_page_says_who_chose_and_what_was_checked(example_records: RunRecord
     text = write_markdown(explanation, example_records)
     assert "The system chose these statements itself: nobody was asked \\<b>" in text
     assert "## What else was at hand" in text
-    again = read_explanation(explanation.to_dict())
+    again = Explanation.from_dict(explanation.to_dict())
     assert write_markdown(again, example_records) == text
 
 

@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from nas.cost import price
 from nas.datasets import Dataset
 from nas.events import Event, EventSink, ignore_events
+from nas.export.delivered import Delivered
 from nas.export.int8_choice import MOST_IMAGES, Comparison, Converted, Finetuning, choose_int8
 from nas.export.metrics import DeliveryMetrics, Provenance, QuantizationChoice
 from nas.export.order import ExportLimits, ExportOrder
@@ -28,6 +29,7 @@ from nas.network.network import Network, build_network
 from nas.space.architecture import Architecture, Stage, Task
 from nas.training import Finetuned, QuantizationRecipe, Recipe, TrainedPhase, TrainingSettings
 from nas.training.loop import train
+from nas.training.phase_events import EpochFinished, PhaseFinished
 from nas.training.phases import Phases
 from nas.training.results import TrainingOrigin
 from nas.workspace.recorded_executor import RecordedExecutor
@@ -110,11 +112,11 @@ def test_a_network_that_int8_ruins_is_tuned_delivered_and_recorded(
     card = (tmp_path / "delivery" / "README.md").read_text()
     assert f"int8 {before.int8_validation_accuracy:.2%}.\nThat is more than 1.00%: 8 epochs" in card
     assert f"int8 {after.int8_validation_accuracy:.2%} on them. Kept: the network fine-tuned." in card
-    assert [event.data["epoch"] for event in events if event.kind == "progress"] == list(range(1, 9))
+    assert [event.result.epoch for event in events if isinstance(event, EpochFinished)] == list(range(1, 9))
     files = read(tmp_path / "delivery")
     assert deliver_lopsided(lopsided, digits, open_phases(), tmp_path / "delivery") == metrics
     assert read(tmp_path / "delivery") == files
-    assert len([event for event in events if event.kind == "progress"]) == 8  # nothing was trained again
+    assert len([event for event in events if isinstance(event, EpochFinished)]) == 8  # nothing was trained again
 
 
 def test_an_interrupted_finetuning_goes_on_to_the_same_weights(
@@ -127,14 +129,14 @@ def test_an_interrupted_finetuning_goes_on_to_the_same_weights(
         pass
 
     def stop_after_two(event: Event) -> None:
-        if event.data.get("epoch") == 2:
+        if isinstance(event, EpochFinished) and event.result.epoch == 2:
             raise StoppedError
 
     with pytest.raises(StoppedError):
         open_phases(stop_after_two, epochs=3).finetune("c002", lopsided, calibration)
     events.clear()
     again = open_phases(epochs=3).finetune("c002", lopsided, calibration).network.state_dict()
-    assert [event.data["epoch"] for event in events if event.kind == "progress"] == [3]
+    assert [event.result.epoch for event in events if isinstance(event, EpochFinished)] == [3]
     assert all(torch.equal(again[name], tensor) for name, tensor in whole.items())
 
 
@@ -145,7 +147,7 @@ def test_other_weights_are_tuned_anew(
     phases = open_phases(epochs=1)
     phases.finetune("c001", lopsided, calibration)
     phases.finetune("c001", build_network(ARCHITECTURE, TASK, seed=5), calibration)
-    assert [event.kind for event in events] == ["progress"] * 2
+    assert [type(event) for event in events] == [EpochFinished] * 2
 
 
 def test_a_loss_of_just_the_threshold_is_tolerated() -> None:
@@ -210,16 +212,12 @@ def test_validation_decides_and_the_test_split_is_not_read(example: Example, dig
 
 
 def test_a_recorded_delivery_brings_its_finetuning_again() -> None:
-    outcome = {"phase": "qat", "validation_accuracy": 0.9, "curve": [], "seconds": 1.0}
+    outcome = TrainedPhase("qat", 0.9, (), 1.0)
     order = ExportOrder("c001", ARCHITECTURE, LIMITS, price(ARCHITECTURE, TASK), "", Path("nowhere"))
     metrics = make_metrics(order)
-    records = [
-        {"kind": "phase_finished", "data": {"candidate": "c001"} | outcome},
-        {"kind": "delivered", "data": {"candidate": "c001", "metrics": json.loads(json.dumps(metrics.to_dict()))}},
-    ]
-    exported = RecordedExecutor(records).export(order)
+    exported = RecordedExecutor([PhaseFinished("c001", outcome), Delivered("c001", metrics)]).export(order)
     assert exported.metrics == metrics
-    assert exported.finetuning == TrainedPhase.from_dict(outcome)
+    assert exported.finetuning == outcome
 
 
 def test_settings_without_it_take_the_default(tiny_training: TrainingSettings) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from nas.documents.json_records import RecordError
 from nas.errors import CheckError
 from nas.export.delivery import Delivery
 from nas.export.metrics import DeliveryMetrics, FinetuningFigures, QuantizationChoice, ValidationAccuracies
 from nas.export.verification import verify_delivery
-from nas.json_records import RecordError
 
 RECORDED = Path(__file__).parent / "recorded_metrics.json"  # of a run from before metrics had named fields
 

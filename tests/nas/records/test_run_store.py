@@ -15,7 +15,8 @@ from search_examples import BUDGET, SPACE, TASK, make_stage, make_violation
 
 from nas.cost import Costs, find_violations
 from nas.errors import CheckError, SettingError
-from nas.events import Event
+from nas.events import Progress
+from nas.records.run_events import RecordsMended, RunForked
 from nas.records.run_store import RunStore
 from nas.search.trial import Trial
 from nas.space.search_space import Edit, SearchSpace
@@ -51,17 +52,17 @@ def test_records_are_read_back_in_order(tmp_path: Path) -> None:
     store = RunStore.create(tmp_path, "one", {"created": "1", "config": {}})
     for number in (1, 2, 3):
         store.append_trial(make_trial(number, number))
-        store.append_event(Event("tick", {"number": number}), "t")
-    store.append_event(Event("progress", transient=True), "t")
+        store.append_event(RunForked("other", number), "t")
+    store.append_event(Progress("data", "loading"), "t")
     store.close()
     again = RunStore.open(tmp_path, "one")
     assert [trial.id for trial in again.load_trials()] == ["c001", "c002", "c003"]
-    assert [record["seq"] for record in again.load_trace()] == [1, 2, 3]
+    assert [line.seq for line in again.load_trace()] == [1, 2, 3]
 
 
 def test_a_line_torn_by_a_crash_is_cut_off_when_the_run_is_taken_up_again(tmp_path: Path) -> None:
     store = RunStore.create(tmp_path, "one", {})
-    store.append_event(Event("tick", {}), "t")
+    store.append_event(RunForked("other", 1), "t")
     store.close()
     with (store.folder / "trace.jsonl").open("a") as stream:
         stream.write('{"seq": 2, "ki')
@@ -69,9 +70,9 @@ def test_a_line_torn_by_a_crash_is_cut_off_when_the_run_is_taken_up_again(tmp_pa
     assert len(list(again.load_trace())) == 1
     with again:
         again.lock()
-        again.append_event(Event("tock", {}), "t")
-    assert [record["kind"] for record in again.load_trace()] == ["tick", "tock"]
-    assert [record["seq"] for record in again.load_trace()] == [1, 2]
+        again.append_event(RecordsMended(("trace.jsonl",)), "t")
+    assert [line.event.kind for line in again.load_trace()] == ["run_forked", "records_mended"]
+    assert [line.seq for line in again.load_trace()] == [1, 2]
 
 
 def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from nas.search.pareto import find_front
 from nas.search.rungs import HalvingRule, Point, Rung, build_halving_rules, rank_points
 from nas.search.trial import Trial, TrialState
 from nas.training import HalvingSettings
+from nas.training.phase_events import PhaseFinished
 
 POINTS = st.tuples(st.floats(0, 1), st.integers(1, 50), st.integers(1, 50))
 HALVING = {"training__halving__rungs": [1, 2], "training__halving__min_peers": 3}
@@ -154,7 +155,7 @@ def test_batches_decide_from_what_was_settled_before_them(tmp_path: Path) -> Non
 def test_without_rungs_nothing_changes(tmp_path: Path) -> None:
     store = build_example_run(tmp_path)
     assert not any(trial.state == "stopped" for trial in store.load_trials())
-    phases = [record["data"] for record in store.load_trace() if record["kind"] == "phase_finished"]
+    phases = [line.record["data"] for line in store.load_trace() if isinstance(line.event, PhaseFinished)]
     assert phases
     assert not any("stopped" in data for data in phases)  # else runs recorded before there was any would not verify
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from search_examples import TASK, make_stages
 
-from agent.transcript.narrator import Narrator, build_delivery_table
+from agent.transcript.narrator import Narrator
+from agent.transcript.tables import build_delivery_table
 from nas.datasets import load_dataset
 from nas.events import Event
 from nas.quantities import format_phase
 from nas.records.outcomes import CandidateOutcome
+from nas.records.run_events import NodeFinished
 from nas.space.architecture import Architecture, Stage
 from nas.training import TrainedPhase, TrainingJob, TrainingSettings
 from nas.training.phases import Phases
@@ -46,12 +48,8 @@ def test_a_failed_distillation_is_told_as_such() -> None:
     full = TrainedPhase("full", 0.75, (), 2.0)
     assert format_phase(failed) == "failed (no teacher)"
     assert format_phase(full) == "75.00%"
-    data = {
-        "node": "distill",
-        "update": {"outcomes": {"c001": {"full": full.to_brief(), "distill": failed.to_brief()}}},
-        "seconds": 1.0,
-    }
-    (line,) = Narrator().tell(Event("node_finished", data))
+    update = {"outcomes": {"c001": {"full": full.to_brief(), "distill": failed.to_brief()}}}
+    (line,) = Narrator().tell(NodeFinished("delivery", "distill", update, 1.0))
     assert str(line) == "  distilled c001: failed (no teacher) validation, teacher none (1 s)"
     table = build_delivery_table("c001", CandidateOutcome(full, failed))
     assert list(table.columns[1].cells)[:3] == ["75.00%", "failed (no teacher)", "none"]

@@ -14,7 +14,7 @@ OWN_PACKAGES = ("graphs", "tools", "prompts", "nas")
 
 def describe_intruder() -> str:
     """Which package is not the one beside `agent`, what is in its way, and the remedy; empty where all are."""
-    root = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))  # of agent/running/this
     for name in OWN_PACKAGES:
         found = _locate(name)
         if found != os.path.join(root, name):
