@@ -109,6 +109,8 @@ def _hints(kind: Any) -> dict[str, Any]:
 def _read(hint: Any, value: Any, place: str) -> Any:
     """`value` as the annotation `hint` has it."""
     origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return value
     if origin in (Union, UnionType):
         return _read_one_of(arguments, value, place)
     if origin is tuple:
@@ -170,8 +172,6 @@ def _is_scalar(hint: Any) -> bool:
 
 def _fits(hint: Any, value: Any) -> bool:
     """Whether a scalar is what an annotation wants; a whole number is a number, true is none."""
-    if hint is Any:
-        return True
     if hint in (None, NoneType):
         return value is None
     if get_origin(hint) is Literal:
