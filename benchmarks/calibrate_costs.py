@@ -12,8 +12,6 @@ are not 0 (tail) or not small (file). Writes benchmarks/results/calibrate_costs.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import random
 import re
 import subprocess
@@ -37,7 +35,6 @@ from nas.cost.tail import HOST, MCU, OP_DATA_BYTES, START_OFFSET, WASM_BENCHMARK
 from nas.space.architecture import Architecture, Task, plan_blocks
 from nas.space.search_space import SearchSpace
 
-RESULTS = Path(__file__).parent / "results" / "calibrate_costs.json"
 SIZES = (16, 24, 32, 40, 48, 64, 80, 96, 128, 160)
 MAX_MACS = 60_000_000  # one case takes a second or two
 WASM_MODEL_BYTES = 2_000_000  # larger files do not fit mcufit's build
@@ -201,8 +198,6 @@ def summarize(cases: Sequence[Case], seconds: float) -> dict[str, Any]:
     if small:
         fits["mcu"] = fit_tail(small, wasm_tails, MCU)
     return {
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "versions": {name: version(name) for name in ("tensorflow", "tflite_micro")},
         "seconds": round(seconds),
         "num_architectures": len(cases),
@@ -234,9 +229,8 @@ def main() -> None:
         cases.append(measure(seed, arguments.mcufit))
         print(f"\r{len(cases)} of {arguments.count}", end="", flush=True)
     summary = summarize(cases, time.monotonic() - started)
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(summary, indent=2) + "\n")
-    print("\r" + json.dumps(summary, indent=2))
+    print("\r", end="")
+    write("calibrate_costs.json", summary)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from agent.config import RunConfig, resolve_config
 from agent.running.outcome import sum_usage
 from agent.running.resources import open_designer, prepare
 from agent.running.runner import OpenRun, build_local_workspace, create_run, drive_design, open_checkpointer
-from benchmarks.costs import describe_machine, write
+from benchmarks.results import write
 from benchmarks.searches import count_states, interval, spread_front
 from nas.errors import NoLegalCandidateError
 from nas.events import Event, ignore_events
@@ -103,8 +103,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         rows = {spec: compare(spec, arguments, Path(place)) for spec in arguments.llm}
     print_rows(rows)
-    head = {"date": time.strftime("%Y-%m-%d"), "machine": describe_machine(), "preset": arguments.preset}
-    write("chat_models.json", head | {"settings": arguments.settings, "chat_models": rows})
+    asked = {"preset": arguments.preset, "settings": arguments.settings}
+    write("chat_models.json", asked | {"chat_models": rows})
 
 
 if __name__ == "__main__":

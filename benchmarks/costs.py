@@ -12,25 +12,22 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import os
-import platform
 import random
 import statistics
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from benchmarks.results import write
 from nas.cost import Budget, find_violations, lower, price, report, sample_feasible
 from nas.cost.screening import price_if_legal, screen_runs
 from nas.cost.stage_costs import classifier_costs, kernelless_costs, stage_costs, stem_costs
 from nas.space.architecture import Architecture, Task
 from nas.space.search_space import STAGE_FIELDS, SearchSpace
 
-RESULTS = Path(__file__).parent / "results"
 NUM_PRICED = 6_000
 NUM_ILLEGAL = 150
 NUM_DRAWN = 30
@@ -213,25 +210,13 @@ def variation(first: Counter[Any], second: Counter[Any]) -> float:
     return sum(abs(first[key] / first.total() - second[key] / second.total()) for key in keys) / 2
 
 
-def describe_machine() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    return f"{model}, Python {platform.python_version()}, one core"
-
-
-def write(name: str, document: dict[str, Any]) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / name).write_text(json.dumps(document, indent=2) + "\n")
-    print(json.dumps(document, indent=2))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--uniformity", type=int, metavar="N", help="only compare N legal draws with blind rejection")
     arguments = parser.parse_args()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # one core, also for tensorflow's threads
-    head = {"date": time.strftime("%Y-%m-%d"), "machine": describe_machine(), "seed": arguments.seed}
+    head = {"seed": arguments.seed}
     if arguments.uniformity:
         found = {s.name: compare_draws(s, arguments.uniformity, arguments.seed) for s in (QUICK, PAPER)}
         write("feasible_uniformity.json", head | found)

@@ -28,7 +28,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.costs import PAPER, describe_machine, write
+from benchmarks.costs import PAPER
+from benchmarks.results import write
 from benchmarks.searches import MaskedBaseline, Setting, interval, measure_diversity, run_search, same_everywhere
 from graphs.tracing import LiveAnswers
 from nas.cost import Budget, sample_feasible
@@ -205,10 +206,7 @@ def main() -> None:
             print(f"{entry.name}: {time.perf_counter() - started:.0f} s", flush=True)
     for title, rows in found.items():
         print_table(title, rows)
-    write(
-        "designer.json",
-        {"date": time.strftime("%Y-%m-%d"), "machine": describe_machine(), "seeds": arguments.seeds} | found,
-    )
+    write("designer.json", {"seeds": arguments.seeds} | found)
 
 
 if __name__ == "__main__":

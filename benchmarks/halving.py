@@ -15,7 +15,6 @@ import argparse
 import random
 import statistics
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from scipy import stats
 
 from agent.config import RunConfig, resolve_config
 from agent.running.resources import load_data
-from benchmarks.costs import describe_machine, write
+from benchmarks.results import write
 from nas.cost import price, sample_feasible
 from nas.network.network import build_network
 from nas.search.pareto import find_front, measure_hypervolume
@@ -119,8 +118,6 @@ def main() -> None:
     rungs: list[tuple[int, ...]] = [(epoch,) for epoch in range(1, epochs)]
     rungs += [(first, 2 * first) for first in range(1, epochs) if 2 * first < epochs]
     results: dict[str, Any] = {
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": describe_machine(),
         "preset": arguments.preset,
         "networks": len(trials),
         "epochs": epochs,

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.chat_models.scripted import ScriptedChatModel
-from benchmarks.costs import describe_machine, write
+from benchmarks.results import write
 from benchmarks.searches import MaskedBaseline, same_everywhere
 from graphs.checkpoints import PrunedSqliteSaver
 from graphs.design.graph import DesignNodes, build_design_graph, count_steps
@@ -192,8 +192,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         found = {kind: search(Path(folder), kind, arguments.trials, arguments.seed) for kind in KINDS}
-    head = {"date": time.strftime("%Y-%m-%d"), "machine": describe_machine(), "seed": arguments.seed}
-    write("long_run.json", head | found)
+    write("long_run.json", {"seed": arguments.seed} | found)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from agent.config import resolve_config
-from benchmarks.costs import describe_machine, write
+from benchmarks.results import write
 from nas.cost import price, sample_feasible
 from nas.datasets.images import Dataset as Images
 from nas.datasets.images import Source, Split, assemble_dataset
@@ -280,8 +280,7 @@ def main() -> None:
     parser.add_argument("--networks", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=1)
     arguments = parser.parse_args()
-    machine = describe_machine().replace("one core", f"{arguments.cores} cores")
-    results: dict[str, Any] = {"date": time.strftime("%Y-%m-%d"), "machine": machine, "torch": torch.__version__}
+    results: dict[str, Any] = {}
     for name, setting in SETTINGS.items():
         task, drawn = draw_networks(setting, arguments.networks)
         networks = []
@@ -290,7 +289,7 @@ def main() -> None:
             print(name, {key: value for key, value in networks[-1].items() if key != "architecture"}, flush=True)
         ratios = {ratio: summarize(networks, ratio) for ratio in ("ratio", "distillation_ratio")}
         results[name] = ratios | {"networks": networks}
-    write("training.json", results)
+    write("training.json", results, used=f"{arguments.cores} of the cores")
 
 
 if __name__ == "__main__":

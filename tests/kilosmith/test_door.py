@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import random
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -111,6 +112,16 @@ def test_a_network_is_finetuned_where_int8_loses_too_much() -> None:
     assert tuned.outcome.phase == "qat"
     assert not tuned.outcome.failure
     assert all((tensor == before[name]).all() for name, tensor in network.state_dict().items())
+
+
+def test_the_readme_shows_code_that_runs(tmp_path: Path) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment(), cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    price, accuracy = done.stdout.splitlines()
+    assert price.startswith("Price(macs=")
+    assert 0.1 < float(accuracy) <= 1
 
 
 def test_a_run_is_read_by_its_folder_or_its_name(example_root: Path) -> None:
