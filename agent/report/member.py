@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from agent.report.figures import MEGA
@@ -108,7 +108,7 @@ def read_member(records: RunRecords, candidate: str) -> Member:
         stages=_read_stages(records.architecture(candidate), records, costs),
         operators=_read_operators(costs),
         head_kib=costs.price.head_bytes / KIB,
-        epochs=tuple(_read_epochs({"mini": {"curve": trial.curve}} | dict(outcome))),
+        epochs=tuple(_read_epochs({"mini": {"curve": [asdict(point) for point in trial.curve]}} | dict(outcome))),
         statements=tuple(_read_statements(explanation)) if explanation else (),
         checked=explanation.describe_checks() if explanation else "",
         delivery=tuple(_read_delivery(outcome)),

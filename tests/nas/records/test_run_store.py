@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nas.cost import Costs
 from nas.errors import CheckError, SettingError
 from nas.events import Event
 from nas.records.run_store import RunStore
@@ -24,7 +25,7 @@ def make_trial(seed: int, number: int = 1) -> Trial:
         fingerprint=architecture.fingerprint(16),
         parent="c001",
         edits=(Edit(1, "skip", True),),
-        costs={"macs": 3},
+        costs=Costs(3, 4, 5, 6, 7, 8, 9, 10),
         violations=({"constraint": "macs"},),
         reason="too much",
     )

@@ -61,7 +61,7 @@ def test_a_batch_that_was_split_for_memory_is_said_of_its_trial(
     trained = workspace.mini_train(propose(workspace, 1))
     assert trained.state == "trained"
     assert trained.reason == "memory did not hold a whole batch: its gradients were summed over 2 parts"
-    assert trained.curve[0]["parts"] == 2
+    assert trained.curve[0].parts == 2
 
 
 def test_an_equal_network_is_a_duplicate_that_names_the_earlier_candidate(open_workspace: Open) -> None:
