@@ -97,7 +97,7 @@ def replay(trials: Sequence[Trial], settings: HalvingSettings, config: RunConfig
 def _run_one(trial: Trial, settled: Sequence[Trial], settings: HalvingSettings) -> Trial:
     rule = build_halving_rules([trial], settled, settings, batch=[trial.id])[trial.id]
     for place, result in enumerate(trial.curve[:-1], start=1):
-        if rule.judge(int(result["epoch"]), result["validation_accuracy"]):
+        if rule.judge(result.epoch, result.validation_accuracy):
             return Trial(trial.number, "stopped", "random", costs=trial.costs, curve=trial.curve[:place])
     return trial
 

@@ -24,7 +24,7 @@ def main() -> int:
     scripts = Path(sys.executable).parent
     failed = []
     # a file's tests share costly fixtures, so that they stay in one process; -n 0 after it runs all in this one
-    pytest = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", *sys.argv[1:]]
+    pytest = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "--durations=15", *sys.argv[1:]]
     for name, command in (*CHECKS, ("pytest", pytest)):
         started = time.monotonic()
         program = scripts / command[0]

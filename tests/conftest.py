@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from shape_checks import install_shape_checks
 install_shape_checks()  # before anything of nas is imported
 
 from search_examples import BUDGET, SPACE, TASK
+from system_packages import describe_remedy
 
 from nas.cost import Budget
 from nas.cost.board import find_board
@@ -22,6 +24,21 @@ from nas.records.run_store import RunStore
 from nas.training import DistillRecipe, Recipe, TeacherSettings, TrainingSettings
 from nas.workspace.local_executor import LocalExecutor
 from nas.workspace.workspace import Workspace
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end what was skipped, why, and the one line that installs what was missing."""
+    reports = terminalreporter.stats.get("skipped", [])
+    if not reports:
+        return
+    reasons = Counter(
+        (report.nodeid.split("::")[0], report.longrepr[2].removeprefix("Skipped: ")) for report in reports
+    )
+    terminalreporter.section(f"{len(reports)} skipped", yellow=True)
+    for (file, reason), count in sorted(reasons.items()):
+        terminalreporter.line(f"{count:>3} of {file}: {reason.removeprefix('Skipped: ')}")
+    if remedy := describe_remedy(reason for _, reason in reasons):
+        terminalreporter.line(f"To run those that lack packages, as root: {remedy}")
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nas.cost import Budget, CostlyStage, StagesCause, Violation
+from nas.cost import Budget, CostlyStage, Costs, StagesCause, Violation
 from nas.space.architecture import Task
 from nas.space.search_space import SearchSpace
 
@@ -25,6 +25,11 @@ def make_stage(**fields: object) -> dict[str, object]:
         "num_blocks": 1,
     }
     return stage | fields
+
+
+def make_costs(macs: int, params: int) -> Costs:
+    """Costs where only these two matter."""
+    return Costs(macs, params, 64, 36, 100, 120, 1_000, 2_000)
 
 
 def make_stages(first: dict[str, object] | None = None) -> list[dict[str, object]]:

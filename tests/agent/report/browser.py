@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
+from system_packages import need_programs
 
 SWITCHES = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
@@ -22,15 +22,13 @@ SWITCHES = (
 @contextmanager
 def open_browser(profile: Path) -> Iterator[webdriver.Chrome]:
     """A browser with `profile`, a new folder, as its user data; skips where there is none."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("no Chromium: apt-get install -y chromium chromium-driver")
+    need_programs("chromium", "chromedriver")
     options = webdriver.ChromeOptions()
-    options.binary_location = chromium
+    options.binary_location = shutil.which("chromium")
     for switch in (*SWITCHES, f"--user-data-dir={profile}"):
         options.add_argument(switch)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options, Service(driver))
+    browser = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
     browser.set_script_timeout(120)  # axe on a page of 200 trials, on a busy machine
     try:
         yield browser

@@ -86,7 +86,7 @@ def test_dominance_is_told_as_the_figures_have_it(example_records: RunRecords, f
 
     def vector(trial: object) -> tuple[float, int, int]:
         costs = trial.costs  # type: ignore[attr-defined]
-        return -(trial.validation_accuracy or 0.0), costs["macs"], costs["params"]  # type: ignore[attr-defined]
+        return -(trial.validation_accuracy or 0.0), costs.macs, costs.params  # type: ignore[attr-defined]
 
     def dominates(better: tuple[float, int, int], worse: tuple[float, int, int]) -> bool:
         return better != worse and all(mine <= its for mine, its in zip(better, worse, strict=True))

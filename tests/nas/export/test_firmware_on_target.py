@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from firmware_examples import firmware_example, replace_in, write_firmware
 
-TOOLS = ("arm-none-eabi-g++", "qemu-system-arm", "make")
-APT = "gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib qemu-system-arm make"
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(any(shutil.which(tool) is None for tool in TOOLS), reason=f"apt-get install {APT}"),
-]
-needs_tflm = pytest.mark.skipif(
-    not (os.environ.get("TFLM_INCLUDE") and os.environ.get("TFLM_LIB")),
-    reason="set TFLM_INCLUDE and TFLM_LIB to TFLM's headers and its library for cortex-m7+fp",
-)
+pytestmark = pytest.mark.usefixtures("arm_tools")
+
+
+def needs_tflm(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark a test that builds all of TFLM's firmware: slow, and only where a library is given."""
+    is_given = bool(os.environ.get("TFLM_INCLUDE") and os.environ.get("TFLM_LIB"))
+    reason = "set TFLM_INCLUDE and TFLM_LIB to TFLM's headers and its library for cortex-m7+fp"
+    return pytest.mark.slow(pytest.mark.skipif(not is_given, reason=reason)(test))
 
 
 def make(folder: Path, board: str, target: str) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nas.errors import CheckError, SettingError
-from nas.export import folder as folder_module
+from nas.export import delivery_folder
 from nas.export.delivery_folder import write_folder
 
 METRICS = json.dumps({"files": {"a/b.bin": "-"}}).encode()
@@ -76,7 +76,7 @@ def test_an_interruption_leaves_the_earlier_delivery_and_no_litter(
 
 def test_a_file_that_reads_back_changed_is_no_delivery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        folder_module,
+        delivery_folder,
         "_write",
         lambda path, content: path.parent.mkdir(parents=True, exist_ok=True) or path.write_bytes(content[:-1]),
     )

@@ -11,6 +11,7 @@ from command_line import kilosmith
 from example_run import EPOCHS, build_example_run, draw_answers, finish_run
 from hypothesis import given
 from hypothesis import strategies as st
+from search_examples import make_costs
 
 from agent.running.inquiry import read_records
 from nas.explanation.verdicts import describe_verdict
@@ -18,7 +19,7 @@ from nas.records.run_store import RunStore
 from nas.search.pareto import find_front
 from nas.search.rungs import HalvingRule, Point, Rung, build_halving_rules, rank_points
 from nas.search.trial import Trial, TrialState
-from nas.training import HalvingSettings
+from nas.training import EpochResult, HalvingSettings
 from nas.training.phase_events import PhaseFinished
 
 POINTS = st.tuples(st.floats(0, 1), st.integers(1, 50), st.integers(1, 50))
@@ -61,8 +62,8 @@ def test_the_worst_of_many_stops_and_the_reason_has_the_figures() -> None:
 
 
 def make_trial(number: int, state: TrialState, accuracies: tuple[float, ...]) -> Trial:
-    curve = tuple({"epoch": epoch, "validation_accuracy": value} for epoch, value in enumerate(accuracies, start=1))
-    return Trial(number, state, "propose_architecture", costs={"macs": number, "params": 1}, curve=curve)
+    curve = tuple(EpochResult(epoch, 5, 1.0, 0.1, value, 0.5) for epoch, value in enumerate(accuracies, start=1))
+    return Trial(number, state, "propose_architecture", costs=make_costs(number, 1), curve=curve)
 
 
 def test_peers_are_those_that_reached_the_rung_before_the_batch() -> None:
@@ -147,7 +148,7 @@ def test_batches_decide_from_what_was_settled_before_them(tmp_path: Path) -> Non
             reasons = [
                 reason
                 for result in trial.curve[: EPOCHS - 1]
-                if (reason := halving_rules[trial.id].judge(int(result["epoch"]), result["validation_accuracy"]))
+                if (reason := halving_rules[trial.id].judge(result.epoch, result.validation_accuracy))
             ]
             assert reasons == ([trial.reason] if trial.state == "stopped" else [])
 
