@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from agent.__main__ import run_command_line
+from agent.command_line import run_command_line
 
 ROOT = Path(__file__).resolve().parents[1]
 

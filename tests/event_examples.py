@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from nas.cost import Budget
+from pathlib import Path
+
+from metrics_examples import make_metrics
+from search_examples import SPACE, TASK, make_stages
+
+from nas.cost import BrokenLimit, Budget, price
 from nas.events import Event, Progress
 from nas.export.delivered import Delivered
+from nas.export.order import ExportLimits, ExportOrder
 from nas.records.explained import CheckedClaim, Claim, Explained, Explanation
 from nas.records.run_events import (
     ApprovalAnswered,
@@ -30,10 +36,21 @@ from nas.records.run_events import (
 )
 from nas.records.trace_line import FORMAT
 from nas.search.pareto import FrontMember
-from nas.search.search_events import BrokenLimit, FeedbackGiven, FrontChanged, ProposalJudged
+from nas.search.search_events import FeedbackGiven, FrontChanged, ProposalJudged
 from nas.training import EpochResult, TrainedPhase
 from nas.training.phase_events import EpochFinished, PhaseFinished
 
+ARCHITECTURE = SPACE.parse({"stages": make_stages()})
+METRICS = make_metrics(
+    ExportOrder(
+        candidate_id="c001",
+        architecture=ARCHITECTURE,
+        limits=ExportLimits("nrf52840", ram_bytes=262_144, flash_bytes=524_288, peak_sram_bytes=65_536),
+        estimated=price(ARCHITECTURE, TASK),
+        explanation="Why.",
+        folder=Path("nowhere"),
+    )
+)
 MEMBER = FrontMember("c001", 0.9514, 812_345, 9_001, 30_720)
 EPOCH = EpochResult(1, 5, 1.25, 0.05, 0.5, 0.75)
 STARTED = RunStarted(
@@ -119,6 +136,6 @@ LASTING: tuple[Event, ...] = (
     FrontChanged((MEMBER,), 1, 0.7958),
     PhaseFinished("c001", TrainedPhase("mini", 0.5, (EPOCH,), 0.75, stopped="others did better")),
     Explained(EXPLANATION),
-    Delivered("c001", {"agreement": 1.0, "operators": ["CONV_2D"]}),
+    Delivered("c001", METRICS),
 )
 TRANSIENT: tuple[Event, ...] = (Progress("export", "converting", "c001", 3, 9), EpochFinished("mini", "c001", EPOCH))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from delivery_examples import refuse
-from example_run import make_metrics
+from metrics_examples import make_metrics
 from safetensors.torch import load_file
 
 from nas.cost import price
