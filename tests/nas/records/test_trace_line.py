@@ -222,7 +222,7 @@ def test_figures_are_kept_as_they_were_written() -> None:
 
 def test_an_unknown_kind_is_named() -> None:
     record = write_record(STARTED) | {"kind": "teleported"}
-    with pytest.raises(CheckError, match="line 7 .* known kind; it is 'teleported'; a newer kilosmith wrote it"):
+    with pytest.raises(CheckError, match=r"line 7 .* known kind; it is 'teleported'; a newer kilosmith wrote it"):
         read_line(record)
 
 
