@@ -135,9 +135,9 @@ def test_nothing_of_mlflow_is_imported_by_default(tmp_path: Path) -> None:
     probe = (
         "import sys; from pathlib import Path; from agent.config import resolve_config;"
         "from agent.running.tracking import Tracker; from nas.records.run_store import RunStore;"
-        "from event_examples import STARTED;"
+        "from nas.records.run_events import RunStarted;"
         f"tracker = Tracker(resolve_config('quick'), RunStore(Path({str(store.folder)!r})));"
-        "assert tracker.take(STARTED) == '' == tracker.end(has_ended=True);"
+        f"assert tracker.take(RunStarted.from_dict({STARTED.to_dict()!r})) == '' == tracker.end(has_ended=True);"
         "assert 'mlflow' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, env=environment(), check=False)

@@ -150,7 +150,7 @@ def test_a_bad_answer_is_answered_and_the_search_goes_on(
     else:
         assert reply in last["content"]
     answered = next(event for event in events if isinstance(event, LlmAnswered))
-    assert answered["tool_calls"] or answered["invalid_tool_calls"] or not bad["tool_calls"]
+    assert answered.tool_calls or answered.invalid_tool_calls or not bad["tool_calls"]
 
 
 def test_a_designer_that_never_calls_a_tool_ends_the_search_by_its_proposals(
