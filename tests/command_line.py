@@ -26,6 +26,7 @@ FAST = (
     *("--set", "training.distill.epochs=2", "--set", "training.teacher.epochs=3"),
     *("--set", "training.teacher.warmup_epochs=1", "--set", "training.mini.warmup_epochs=1"),
 )
+PATIENCE = 280  # seconds until a wait is given up, just before the test is; says nothing about speed
 _PLAIN = {"NO_COLOR": "1", "COLUMNS": "160"}
 
 
@@ -60,7 +61,7 @@ def spawn_kilosmith(*arguments: str, cwd: Path, stdin: str | None = None) -> sub
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=PATIENCE,
         check=False,
     )
 

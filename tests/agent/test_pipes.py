@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import ROOT
+from command_line import PATIENCE, ROOT
 
 from nas.records.run_store import RunStore
 
@@ -27,7 +27,7 @@ def run(*arguments: str, store: RunStore, reader: str = "", **variables: str) ->
         env=plain | {"PYTHONPATH": str(ROOT), **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
