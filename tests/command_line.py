@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ FAST = (
     *("--set", "training.distill.epochs=2", "--set", "training.teacher.epochs=3"),
     *("--set", "training.teacher.warmup_epochs=1", "--set", "training.mini.warmup_epochs=1"),
 )
+PATIENCE = 280  # seconds until a wait is given up, just before the test is; says nothing about speed
 _PLAIN = {"NO_COLOR": "1", "COLUMNS": "160"}
 
 
@@ -34,8 +36,13 @@ def environment() -> dict[str, str]:
     return os.environ | _PLAIN | {"PYTHONPATH": str(ROOT)}
 
 
-def kilosmith(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """The finished command, executed in this process; a bug raises instead of ending with exit code 1."""
+def kilosmith(
+    *arguments: str, cwd: Path, stdin: str = "", variables: Mapping[str, str] = _PLAIN
+) -> subprocess.CompletedProcess[str]:
+    """The finished command, executed in this process; a bug raises instead of ending with exit code 1.
+
+    `variables` of the environment: without colour and 160 columns wide, unless others are given.
+    """
     stdout, stderr = _CapturedStream(), _CapturedStream()
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -43,8 +50,12 @@ def kilosmith(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.Complet
         contextlib.redirect_stdout(stdout),
         contextlib.redirect_stderr(stderr),
     ):
-        for name, value in _PLAIN.items():
+        for name in (*_PLAIN, "FORCE_COLOR"):
+            patch.delenv(name, raising=False)
+        for name, value in variables.items():
             patch.setenv(name, value)
+        # how long something takes must not decide what is said
+        patch.setattr("agent.terminal.live_display._LINE_EVERY_SECONDS", math.inf)
         patch.chdir(cwd)
         patch.setattr(sys, "stdin", io.StringIO(stdin))
         code = run_command_line(list(arguments))
@@ -60,7 +71,7 @@ def spawn_kilosmith(*arguments: str, cwd: Path, stdin: str | None = None) -> sub
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=PATIENCE,
         check=False,
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from shape_checks import install_shape_checks
 
 install_shape_checks()  # before anything of nas is imported
@@ -24,6 +25,10 @@ from nas.records.run_store import RunStore
 from nas.training import DistillRecipe, Recipe, TeacherSettings, TrainingSettings
 from nas.workspace.local_executor import LocalExecutor
 from nas.workspace.workspace import Workspace
+
+# other work on the machine may slow any example down
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

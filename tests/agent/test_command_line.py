@@ -1,4 +1,4 @@
-"""The command line as users meet it: by subprocess."""
+"""The command line as users meet it: what it says, where, and with which exit code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from command_line import environment, kilosmith
+from command_line import environment, kilosmith, spawn_kilosmith
 from search_examples import make_stages
 
 from agent.commands import build_app
@@ -173,9 +173,23 @@ def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path) -> None:
 
 
 def test_without_arguments_help_is_shown(tmp_path: Path) -> None:
-    result = kilosmith(cwd=tmp_path)
+    result = spawn_kilosmith(cwd=tmp_path)
     assert result.returncode == 0
     assert "Commands:" in result.stdout
+
+
+def test_a_process_ends_with_the_exit_code_of_its_command(tmp_path: Path) -> None:
+    assert_one_line(spawn_kilosmith("estimate", "missing.json", cwd=tmp_path), 2, "missing.json")
+
+
+def test_a_bug_is_a_crash_with_its_traceback_and_exit_code_1(tmp_path: Path) -> None:
+    code = "import agent.commands; agent.commands.build_app = lambda: 1 / 0; from agent.__main__ import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
+    assert result.stderr.splitlines()[-1] == "ZeroDivisionError: division by zero"
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_a_recorded_run_is_listed_and_played(name: str, folder: Path) -> None:
     assert trials == [json.loads(line) for line in (RECORDED / name / "trials.jsonl").read_text().splitlines()]
     best = max(trial["validation_accuracy"] or 0 for trial in trials if trial["state"] == "trained")
     front = json.loads(read(folder, "front", name, "--json"))
-    assert front[0]["accuracy"] == best
+    assert front[0]["validation_accuracy"] == best
     for command in ("trials", "front", "replay"):
         assert front[0]["id"] in read(folder, command, name)
     steps = json.loads(read(folder, "replay", name, "--steps", "--json"))
@@ -57,7 +57,7 @@ def test_a_recorded_run_is_listed_and_played(name: str, folder: Path) -> None:
 def test_questions_about_a_recorded_run_are_answered(name: str, folder: Path) -> None:
     (first, *_) = json.loads(read(folder, "front", name, "--json"))
     asked = json.loads(read(folder, "ask", name, f"why {first['id']}", "--json"))
-    assert asked["calls"][0]["args"] == {"candidate_id": first["id"]}
+    assert asked["calls"][0]["args"]["candidate_id"] == first["id"]
     assert first["id"] in asked["answer"]
     assert not asked["is_declined"]
     history = kilosmith("chat", name, cwd=folder, stdin="/history\n")
@@ -69,11 +69,11 @@ def test_questions_about_a_recorded_run_are_answered(name: str, folder: Path) ->
 def test_a_recorded_run_is_reported_and_compared(name: str, folder: Path) -> None:
     report = json.loads(read(folder, "report", name, "--json"))
     assert f"Run {name}" in (folder / report["report"]).read_text(encoding="utf-8")
-    other = RUNS[RUNS.index(name) - 1]
-    read(folder, "compare", name, other, "--out", "both.html")
+    shutil.copytree(folder / "runs" / name, folder / "runs" / "again")
+    read(folder, "compare", name, "again", "--out", "both.html")
     page = (folder / "both.html").read_text(encoding="utf-8")
     assert name in page
-    assert other in page
+    assert "again" in page
 
 
 @pytest.mark.parametrize("name", RUNS)

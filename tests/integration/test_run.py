@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from command_line import FAST, kilosmith, start_kilosmith
+from command_line import FAST, PATIENCE, kilosmith, start_kilosmith
 from search_examples import make_stages
 
 
@@ -150,13 +150,11 @@ def test_the_same_seed_gives_the_same_trials_even_through_an_interruption(
 ) -> None:
     process = start_kilosmith("run", "--llm", "mutate", "--name", "two", *FAST, cwd=tmp_path)
     run = tmp_path / "runs" / "two"
-    deadline = time.monotonic() + 120
     while not any(trial["state"] == "trained" for trial in read_lines(run / "trials.jsonl")):
-        assert time.monotonic() < deadline, "no candidate was trained"
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, stderr
     assert stderr.splitlines()[-1] == "kilosmith: interrupted"
     assert "resume" in stderr
@@ -177,7 +175,7 @@ def test_ctrl_c_ends_cleanly_even_while_native_modules_load(seconds: float, tmp_
     process = start_kilosmith("run", "--llm", "random", *FAST, cwd=tmp_path)
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, stderr
     assert stderr.splitlines()[-1] == "kilosmith: interrupted"
     assert "Traceback" not in stderr

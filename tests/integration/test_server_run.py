@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from command_line import FAST, kilosmith, start_kilosmith
+from command_line import FAST, PATIENCE, kilosmith, start_kilosmith
 from openai_server import Behaviour, OpenAIServer, Request, calls, refusal, stall, status, text
 from search_examples import make_stages
 
@@ -33,9 +33,7 @@ def test_a_server_that_never_answers_ends_the_run_and_a_resume_goes_on(
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with OpenAIServer(stall()) as server:
         run = ("run", "--llm", "openai:test", "--llm-url", server.url, "--name", "one", "--quiet", *FAST, *IMPATIENT)
-        started = time.monotonic()
         ended = kilosmith(*run, cwd=tmp_path)
-        assert time.monotonic() - started < 60
         assert ended.returncode == 4
         assert ended.stderr.splitlines() == [
             f"kilosmith: 2 requests in a row to {server.url} failed (timed out after 1 s x2): "
@@ -58,16 +56,14 @@ def test_a_server_that_never_answers_ends_the_run_and_a_resume_goes_on(
 def test_an_interruption_does_not_wait_for_the_server(tmp_path: Path) -> None:
     with OpenAIServer(stall()) as server:
         run = ("run", "--llm", "openai:test", "--llm-url", server.url, "--name", "one", "--quiet", *FAST)
-        with start_kilosmith(*run, "--set", "design.drive=guided", cwd=tmp_path) as process:
-            deadline = time.monotonic() + 120
-            while not server.requests and process.poll() is None and time.monotonic() < deadline:
+        patient = ("--set", "llm.timeout_seconds=3600", "--set", "design.drive=guided")
+        with start_kilosmith(*run, *patient, cwd=tmp_path) as process:
+            while not server.requests:
+                assert process.poll() is None
                 time.sleep(0.05)
-            assert server.requests
             time.sleep(0.3)
-            started = time.monotonic()
             process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=30)
-            assert time.monotonic() - started < 5
+            _, errors = process.communicate(timeout=PATIENCE)  # the server never answers
         assert process.returncode == 130
         assert errors.splitlines() == ["kilosmith: interrupted"]
 

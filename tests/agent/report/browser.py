@@ -13,6 +13,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 from system_packages import need_programs
 
+PATIENCE = 120  # seconds until a wait is given up; says nothing about speed
 SWITCHES = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--window-size=1200,900"),
@@ -29,7 +30,7 @@ def open_browser(profile: Path) -> Iterator[webdriver.Chrome]:
         options.add_argument(switch)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     browser = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
-    browser.set_script_timeout(120)  # axe on a page of 200 trials, on a busy machine
+    browser.set_script_timeout(PATIENCE)
     try:
         yield browser
     finally:
@@ -43,13 +44,15 @@ def load(browser: webdriver.Chrome, page: Path, *, width: int = 1200, scheme: st
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
     browser.get(page.as_uri())
-    WebDriverWait(browser, 30).until(lambda it: it.execute_script("return document.documentElement.dataset.drawn"))
+    WebDriverWait(browser, PATIENCE).until(
+        lambda it: it.execute_script("return document.documentElement.dataset.drawn")
+    )
 
 
 def wait_for_plots(browser: webdriver.Chrome) -> None:
     """Until every plot is drawn, also those of sections that were opened just now."""
     drawn = "return [...document.querySelectorAll('.chart')].every(one => one.querySelector('svg'))"
-    WebDriverWait(browser, 60).until(lambda it: it.execute_script(drawn))
+    WebDriverWait(browser, PATIENCE).until(lambda it: it.execute_script(drawn))
 
 
 def find_faults(browser: webdriver.Chrome) -> list[dict[str, Any]]:

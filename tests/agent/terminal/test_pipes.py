@@ -5,29 +5,35 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from command_line import ROOT
+from command_line import PATIENCE, ROOT, kilosmith
 
 from nas.records.run_store import RunStore
 
 ESCAPE = "\x1b["
 
 
-def run(*arguments: str, store: RunStore, reader: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
-    """The command in a pipe, with a plain environment; `reader`: what reads it."""
+def run(*arguments: str, store: RunStore) -> subprocess.CompletedProcess[str]:
+    """The command in this process with a plain environment, its output no terminal."""
+    return kilosmith(*arguments, "--runs", str(store.folder.parent), cwd=store.folder, variables={})
+
+
+def run_in_pipe(*arguments: str, store: RunStore, reader: str) -> subprocess.CompletedProcess[str]:
+    """The command in a pipe of bash, with a plain environment; `reader`: what reads it."""
     plain = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "FORCE_COLOR")}
-    command = f"{sys.executable} -m agent {' '.join(arguments)} --runs {store.folder.parent} {reader}"
+    command = f"{sys.executable} -m agent {shlex.join(arguments)} --runs {store.folder.parent} | {reader}"
     return subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
         cwd=store.folder,
-        env=plain | {"PYTHONPATH": str(ROOT), **variables},
+        env=plain | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -59,7 +65,7 @@ def read_terminal(*arguments: str, store: RunStore, **variables: str) -> str:
     return written.decode("utf-8", "replace")
 
 
-COMMANDS = [("front", "example"), ("trials", "example"), ("replay", "example"), ("ask", "example", "'why c011'")]
+COMMANDS = [("front", "example"), ("trials", "example"), ("replay", "example"), ("ask", "example", "why c011")]
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=lambda arguments: arguments[0])
@@ -71,7 +77,7 @@ def test_a_pipe_gets_no_colours(arguments: tuple[str, ...], example_copy: RunSto
 
 
 def test_a_row_of_a_table_is_a_line_of_a_pipe(example_copy: RunStore) -> None:
-    done = run("trials", "example", store=example_copy, reader="| grep c007")
+    done = run_in_pipe("trials", "example", store=example_copy, reader="grep c007")
     (line,) = done.stdout.splitlines()
     assert "rejected" in line
     assert "peak SRAM" in line
@@ -81,13 +87,17 @@ def test_a_row_of_a_table_is_a_line_of_a_pipe(example_copy: RunStore) -> None:
 def test_a_json_document_stands_alone_on_stdout(example_copy: RunStore) -> None:
     for arguments in (*COMMANDS[:2], COMMANDS[3]):
         json.loads(run(*arguments, "--json", store=example_copy).stdout)
+    # also what native code writes to the descriptor
+    json.loads(run_in_pipe(*COMMANDS[3], "--json", store=example_copy, reader="cat").stdout)
 
 
 @pytest.mark.parametrize("arguments", [*COMMANDS[:3], ("trials", "example", "--json")], ids=" ".join)
 def test_a_reader_that_leaves_early_ends_the_command_quietly(
     arguments: tuple[str, ...], example_copy: RunStore
 ) -> None:
-    done = run(*arguments, store=example_copy, reader="| true")  # bash gives the failing command's code, if any fails
+    done = run_in_pipe(
+        *arguments, store=example_copy, reader="true"
+    )  # bash gives the failing command's code, if any fails
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
 
