@@ -14,6 +14,7 @@ def build_explain(view: RunView) -> StructuredTool:
 
     def explain(candidate_id: str) -> Answer:
         """Explain why a candidate is what it is: origin, verdict, costs, limits, memory peak, place on the front."""
+        view.find(candidate_id)  # what it says of an unknown one is the view's
         return explain_briefly(view.snapshot(), candidate_id), {"candidate": candidate_id}
 
     return answer_tool(explain, CandidateArguments)

@@ -82,7 +82,7 @@ def read_record(kind: type[Record], data: object, place: str = "", *, knows_all:
     stand there, one that it does not know.
     """
     if not isinstance(data, Mapping):
-        raise _wrong(place, "an object", data)
+        raise _wrong(place or kind.__name__, "an object", data)
     hints, values = _hints(kind), {}  # type: ignore[arg-type]
     for one in fields(kind):  # type: ignore[arg-type]
         key = _key(one)
