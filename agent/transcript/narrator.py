@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -11,11 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.transcript.hanging_text import HangingText
+from agent.transcript.node_lines import NODES, format_teacher
+from agent.transcript.tool_requests import describe_call
 from nas.events import Event
 from nas.explanation.checking import describe_claim
 from nas.explanation.explanation import describe_checks
 from nas.plain_text import plain
-from nas.quantities import KIB, format_accuracy, format_phase, format_violation
+from nas.quantities import KIB, format_phase, format_violation
 from nas.records.explained import Explained
 from nas.records.run_events import (
     CallsIgnored,
@@ -28,7 +30,6 @@ from nas.records.run_events import (
     RunForked,
     RunStarted,
     ToolAnswered,
-    ToolRequest,
     ToolUnknown,
     TrackingFailed,
     Usage,
@@ -112,7 +113,7 @@ def _(event: LlmAnswered) -> list[RenderableType]:
     for unusable in event.invalid_tool_calls:
         lines.append(Text.assemble("  designer  ", ("unreadable call: ", "red"), plain(unusable)[:160]))
     for call in event.tool_calls:
-        lines.append(Text.assemble("  designer  ", _describe_call(call)))
+        lines.append(Text.assemble("  designer  ", describe_call(call)))
     if not event.tool_calls:
         said = plain(event.metadata.get("refusal") or event.content)[:160] or "(nothing)"
         lines.append(Text.assemble("  designer  ", ("no tool call: ", "red"), said))
@@ -176,53 +177,8 @@ def _(event: FrontChanged) -> list[RenderableType]:
 
 @_describe.register
 def _(event: NodeFinished) -> list[RenderableType]:
-    describe = _NODES.get(event.node)
+    describe = NODES.get(event.node)
     return list(describe(event.update, event.seconds)) if describe else []
-
-
-def _describe_select(update: Mapping[str, Any], _seconds: float) -> list[Text]:
-    return [Text.assemble("  selected  ", (", ".join(update["winners"]), "bold"), " by validation accuracy")]
-
-
-def _describe_approve(update: Mapping[str, Any], _seconds: float) -> list[Text]:
-    approved = ", ".join(update["approved"])
-    return [Text(f"  approved  {approved}" if approved else "  approved  nothing: the run ends without a delivery")]
-
-
-def _describe_train_fully(update: Mapping[str, Any], seconds: float) -> list[Text]:
-    return [
-        Text(f"  full      {candidate}: {plain(format_phase(found['full']))} validation ({seconds:.0f} s)")
-        for candidate, found in update["outcomes"].items()
-    ]
-
-
-def _describe_distill(update: Mapping[str, Any], seconds: float) -> list[Text]:
-    return [
-        Text(
-            f"  distilled {candidate}: {plain(format_phase(found['distill']))} validation, teacher "
-            f"{_format_teacher(found['distill'])} ({seconds:.0f} s)"
-        )
-        for candidate, found in update["outcomes"].items()
-    ]
-
-
-def _describe_export(update: Mapping[str, Any], seconds: float) -> list[Text]:
-    return [
-        Text(
-            f"  exported  {candidate}: verified in TFLM on {found['metrics']['num_test_images']} test images "
-            f"({seconds:.0f} s)"
-        )
-        for candidate, found in update["outcomes"].items()
-    ]
-
-
-_NODES: Mapping[str, Callable[[Mapping[str, Any], float], list[Text]]] = {
-    "select": _describe_select,
-    "approve": _describe_approve,
-    "train_fully": _describe_train_fully,
-    "distill": _describe_distill,
-    "export": _describe_export,
-}
 
 
 @_describe.register
@@ -247,33 +203,6 @@ def _hang(line: RenderableType) -> RenderableType:
 def _describe_usage(llm: Usage) -> str:
     tokens = f", {llm.input_tokens:,} tokens read, {llm.output_tokens:,} written" if llm.input_tokens else ""
     return f"{llm.answers} answers{tokens}, {llm.seconds:.0f} s"
-
-
-def _describe_call(call: ToolRequest) -> str:
-    arguments = call.args
-    if call.name == "edit_architecture" and isinstance(arguments.get("edits"), list):
-        edits = [edit for edit in arguments["edits"] if isinstance(edit, dict)]
-        phrased = ", ".join(f"stage {edit.get('stage')} {edit.get('field')} = {edit.get('value')}" for edit in edits)
-        return plain(f"edits {arguments.get('candidate_id')}: {phrased}")
-    stages = arguments.get("stages")
-    if isinstance(stages, list) and all(isinstance(stage, dict) for stage in stages):
-        return plain("designs " + " | ".join(_describe_stage(stage) for stage in stages))
-    if isinstance(claims := arguments.get("claims"), list):
-        chosen = [str(claim["claim"]) for claim in claims if isinstance(claim, dict) and "claim" in claim]
-        if call.name == "select_claims" and chosen:
-            return plain(f"chooses statements {', '.join(chosen)}")[:240]
-        return f"makes {len(claims)} claim{'s' * (len(claims) != 1)}"
-    spelled = ", ".join(f"{name} {value}" for name, value in arguments.items())
-    return plain(f"calls {call.name}: {spelled}" if spelled else f"calls {call.name}")[:240]
-
-
-def _describe_stage(stage: Mapping[str, Any]) -> str:
-    kind = "MB" if stage.get("block") == "MBConv" else "DW"
-    expansion = f" e{stage.get('expansion')}" if kind == "MB" else ""
-    ratio = f" se{stage.get('se_ratio')}" if stage.get("se_ratio") else ""
-    skip = " skip" if stage.get("skip") else ""
-    size = f"{stage.get('num_blocks')}x{kind} {stage.get('out_channels')} k{stage.get('kernel_size')}"
-    return f"{size} s{stage.get('stride')}{expansion}{ratio}{skip} {stage.get('activation')}"
 
 
 def build_front_table(front: Sequence[FrontMember]) -> Table:
@@ -303,11 +232,6 @@ def build_front_table(front: Sequence[FrontMember]) -> Table:
     return table
 
 
-def _format_teacher(distilled: Mapping[str, Any]) -> str:
-    accuracy = distilled["teacher_accuracy"]
-    return "none" if accuracy is None else format_accuracy(accuracy)
-
-
 def build_delivery_table(candidate: str, outcome: Mapping[str, Any]) -> Table:
     """The delivered network's figures, each with its unit and where it comes from."""
     metrics = outcome["metrics"]
@@ -317,7 +241,7 @@ def build_delivery_table(candidate: str, outcome: Mapping[str, Any]) -> Table:
     rows = [
         ("validation accuracy, full training", plain(format_phase(outcome["full"]))),
         ("validation accuracy, distilled", plain(format_phase(outcome["distill"]))),
-        ("teacher's validation accuracy", _format_teacher(outcome["distill"])),
+        ("teacher's validation accuracy", format_teacher(outcome["distill"])),
         ("weights delivered", f"of the {metrics['training']['weights_of_phase']} phase"),
         ("test accuracy, float", f"{metrics['float_test_accuracy']:.2%}"),
         (f"test accuracy, int8 in TFLM ({metrics['num_test_images']} images)", f"{metrics['int8_test_accuracy']:.2%}"),

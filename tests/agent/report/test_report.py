@@ -57,10 +57,10 @@ def test_every_proposal_is_in_the_table_with_the_records_figures(example_records
                 assert part.endswith(" " + unit)
         if trial.costs:
             assert row[5:9] == [
-                f"{trial.costs['macs'] / 1e6:,.2f}",
-                f"{trial.costs['params']:,}",
-                f"{trial.costs['arena_bytes'] / 1024:,.1f}",
-                f"{trial.costs['flash_bytes'] / 1024:,.1f}",
+                f"{trial.costs.macs / 1e6:,.2f}",
+                f"{trial.costs.params:,}",
+                f"{trial.costs.arena_bytes / 1024:,.1f}",
+                f"{trial.costs.flash_bytes / 1024:,.1f}",
             ]
 
 
@@ -69,11 +69,11 @@ def test_plots_hold_the_records_figures(example_records: RunRecords, page: str) 
     points = {point["id"]: point for point in charts["pareto"]["data"]["values"]}
     assert set(points) == {trial.id for trial in example_records.trained}
     for trial in example_records.trained:
-        costs = trial.costs or {}
+        costs = trial.priced
         assert points[trial.id]["accuracy_percent"] == 100 * (trial.validation_accuracy or 0)
-        assert points[trial.id]["macs_m"] * 1e6 == pytest.approx(costs["macs"])
-        assert points[trial.id]["params_k"] * 1000 == pytest.approx(costs["params"])
-        assert points[trial.id]["sram_kib"] * 1024 == costs["arena_bytes"]
+        assert points[trial.id]["macs_m"] * 1e6 == pytest.approx(costs.macs)
+        assert points[trial.id]["params_k"] * 1000 == pytest.approx(costs.params)
+        assert points[trial.id]["sram_kib"] * 1024 == costs.arena_bytes
     bars = charts["sram"]["data"]["values"]
     for member in example_records.front:
         assert sum(bar["kib"] for bar in bars if bar["id"] == member.id) * 1024 == member.priced.arena_bytes
@@ -88,7 +88,7 @@ def test_network_is_shown_with_the_estimators_figures(example_records: RunRecord
         assert sum(stage.params for stage in member.stages) == costs.price.params
         assert [round(operator.live_kib * 1024) for operator in member.operators] == list(costs.live_bytes)
         assert [epoch.loss for epoch in member.epochs if epoch.phase == "mini-phase"] == [
-            point["loss"] for point in trial.curve
+            point.loss for point in trial.curve
         ]
         assert [stage.holds_peak for stage in member.stages].count(True) == 1
     delivered = read_member(example_records, example_records.delivered[0])

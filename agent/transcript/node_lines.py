@@ -1,0 +1,62 @@
+"""The lines that the end of a graph's node is worth, told from what it changed of the graph's state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rich.text import Text
+
+from nas.plain_text import plain
+from nas.quantities import format_accuracy, format_phase
+
+
+def _describe_select(update: Mapping[str, Any], _seconds: float) -> list[Text]:
+    return [Text.assemble("  selected  ", (", ".join(update["winners"]), "bold"), " by validation accuracy")]
+
+
+def _describe_approve(update: Mapping[str, Any], _seconds: float) -> list[Text]:
+    approved = ", ".join(update["approved"])
+    return [Text(f"  approved  {approved}" if approved else "  approved  nothing: the run ends without a delivery")]
+
+
+def _describe_train_fully(update: Mapping[str, Any], seconds: float) -> list[Text]:
+    return [
+        Text(f"  full      {candidate}: {plain(format_phase(found['full']))} validation ({seconds:.0f} s)")
+        for candidate, found in update["outcomes"].items()
+    ]
+
+
+def _describe_distill(update: Mapping[str, Any], seconds: float) -> list[Text]:
+    return [
+        Text(
+            f"  distilled {candidate}: {plain(format_phase(found['distill']))} validation, teacher "
+            f"{format_teacher(found['distill'])} ({seconds:.0f} s)"
+        )
+        for candidate, found in update["outcomes"].items()
+    ]
+
+
+def _describe_export(update: Mapping[str, Any], seconds: float) -> list[Text]:
+    return [
+        Text(
+            f"  exported  {candidate}: verified in TFLM on {found['metrics']['num_test_images']} test images "
+            f"({seconds:.0f} s)"
+        )
+        for candidate, found in update["outcomes"].items()
+    ]
+
+
+NODES: Mapping[str, Callable[[Mapping[str, Any], float], list[Text]]] = {
+    "select": _describe_select,
+    "approve": _describe_approve,
+    "train_fully": _describe_train_fully,
+    "distill": _describe_distill,
+    "export": _describe_export,
+}
+
+
+def format_teacher(distilled: Mapping[str, Any]) -> str:
+    """The accuracy of a distillation's teacher, or "none"."""
+    accuracy = distilled["teacher_accuracy"]
+    return "none" if accuracy is None else format_accuracy(accuracy)
