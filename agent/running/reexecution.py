@@ -256,14 +256,11 @@ def _thread(graph: str) -> RunnableConfig:
 
 def _find_answer(trace: Iterable[TraceLine], step: Step) -> list[Any]:
     """What a person answered while the step waited."""
-    answers = [
-        list(line.event.answer)
-        for line in trace
-        if isinstance(line.event, ApprovalAnswered) and line.seq <= step.last_seq
-    ]
+    told = [line.event for line in trace if line.seq <= step.last_seq]
+    answers = [event.answer for event in told if isinstance(event, ApprovalAnswered)]
     if not answers:
         raise CheckError("the trace must hold the answer to the approval; it is missing")
-    return answers[-1]
+    return list(answers[-1])
 
 
 def _without_time(event: Event) -> Any:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from agent.transcript.hanging_text import HangingText
-from agent.transcript.tables import build_delivery_table, build_front_table, format_teacher
+from agent.transcript.node_lines import NODES
+from agent.transcript.tables import build_delivery_table, build_front_table
+from agent.transcript.tool_requests import describe_call
 from nas.events import Event
 from nas.explanation.checking import describe_claim
 from nas.explanation.explanation import describe_checks
 from nas.plain_text import plain
-from nas.quantities import KIB, format_phase, format_violation
+from nas.quantities import KIB, format_violation
 from nas.records.explained import Explained
 from nas.records.outcomes import read_outcomes
 from nas.records.run_events import (
@@ -29,7 +29,6 @@ from nas.records.run_events import (
     RunForked,
     RunStarted,
     ToolAnswered,
-    ToolRequest,
     ToolUnknown,
     TrackingFailed,
     Usage,
@@ -112,7 +111,7 @@ def _(event: LlmAnswered) -> list[RenderableType]:
     for unusable in event.invalid_tool_calls:
         lines.append(Text.assemble("  designer  ", ("unreadable call: ", "red"), plain(unusable)[:160]))
     for call in event.tool_calls:
-        lines.append(Text.assemble("  designer  ", _describe_call(call)))
+        lines.append(Text.assemble("  designer  ", describe_call(call)))
     if not event.tool_calls:
         said = plain(event.metadata.get("refusal") or event.content)[:160] or "(nothing)"
         lines.append(Text.assemble("  designer  ", ("no tool call: ", "red"), said))
@@ -176,55 +175,8 @@ def _(event: FrontChanged) -> list[RenderableType]:
 
 @_describe.register
 def _(event: NodeFinished) -> list[RenderableType]:
-    describe = _NODES.get(event.node)
+    describe = NODES.get(event.node)
     return list(describe(event.update, event.seconds)) if describe else []
-
-
-def _describe_select(update: Mapping[str, Any], _seconds: float) -> list[Text]:
-    return [Text.assemble("  selected  ", (", ".join(update["winners"]), "bold"), " by validation accuracy")]
-
-
-def _describe_approve(update: Mapping[str, Any], _seconds: float) -> list[Text]:
-    approved = ", ".join(update["approved"])
-    return [Text(f"  approved  {approved}" if approved else "  approved  nothing: the run ends without a delivery")]
-
-
-def _describe_train_fully(update: Mapping[str, Any], seconds: float) -> list[Text]:
-    return [
-        Text(f"  full      {candidate}: {plain(format_phase(found))} validation ({seconds:.0f} s)")
-        for candidate, outcome in read_outcomes(update["outcomes"]).items()
-        if (found := outcome.full) is not None
-    ]
-
-
-def _describe_distill(update: Mapping[str, Any], seconds: float) -> list[Text]:
-    return [
-        Text(
-            f"  distilled {candidate}: {plain(format_phase(found))} validation, teacher "
-            f"{format_teacher(found)} ({seconds:.0f} s)"
-        )
-        for candidate, outcome in read_outcomes(update["outcomes"]).items()
-        if (found := outcome.distill) is not None
-    ]
-
-
-def _describe_export(update: Mapping[str, Any], seconds: float) -> list[Text]:
-    return [
-        Text(
-            f"  exported  {candidate}: verified in TFLM on {found['metrics']['num_test_images']} test images "
-            f"({seconds:.0f} s)"
-        )
-        for candidate, found in update["outcomes"].items()
-    ]
-
-
-_NODES: Mapping[str, Callable[[Mapping[str, Any], float], list[Text]]] = {
-    "select": _describe_select,
-    "approve": _describe_approve,
-    "train_fully": _describe_train_fully,
-    "distill": _describe_distill,
-    "export": _describe_export,
-}
 
 
 @_describe.register
@@ -249,30 +201,3 @@ def _hang(line: RenderableType) -> RenderableType:
 def _describe_usage(llm: Usage) -> str:
     tokens = f", {llm.input_tokens:,} tokens read, {llm.output_tokens:,} written" if llm.input_tokens else ""
     return f"{llm.answers} answers{tokens}, {llm.seconds:.0f} s"
-
-
-def _describe_call(call: ToolRequest) -> str:
-    arguments = call.args
-    if call.name == "edit_architecture" and isinstance(arguments.get("edits"), list):
-        edits = [edit for edit in arguments["edits"] if isinstance(edit, dict)]
-        phrased = ", ".join(f"stage {edit.get('stage')} {edit.get('field')} = {edit.get('value')}" for edit in edits)
-        return plain(f"edits {arguments.get('candidate_id')}: {phrased}")
-    stages = arguments.get("stages")
-    if isinstance(stages, list) and all(isinstance(stage, dict) for stage in stages):
-        return plain("designs " + " | ".join(_describe_stage(stage) for stage in stages))
-    if isinstance(claims := arguments.get("claims"), list):
-        chosen = [str(claim["claim"]) for claim in claims if isinstance(claim, dict) and "claim" in claim]
-        if call.name == "select_claims" and chosen:
-            return plain(f"chooses statements {', '.join(chosen)}")[:240]
-        return f"makes {len(claims)} claim{'s' * (len(claims) != 1)}"
-    spelled = ", ".join(f"{name} {value}" for name, value in arguments.items())
-    return plain(f"calls {call.name}: {spelled}" if spelled else f"calls {call.name}")[:240]
-
-
-def _describe_stage(stage: Mapping[str, Any]) -> str:
-    kind = "MB" if stage.get("block") == "MBConv" else "DW"
-    expansion = f" e{stage.get('expansion')}" if kind == "MB" else ""
-    ratio = f" se{stage.get('se_ratio')}" if stage.get("se_ratio") else ""
-    skip = " skip" if stage.get("skip") else ""
-    size = f"{stage.get('num_blocks')}x{kind} {stage.get('out_channels')} k{stage.get('kernel_size')}"
-    return f"{size} s{stage.get('stride')}{expansion}{ratio}{skip} {stage.get('activation')}"
