@@ -90,7 +90,7 @@ def test_network_is_shown_with_the_estimators_figures(example_records: RunRecord
         assert sum(stage.params for stage in member.stages) == costs.price.params
         assert [round(operator.live_kib * 1024) for operator in member.operators] == list(costs.live_bytes)
         assert [epoch.loss for epoch in member.epochs if epoch.phase == "mini-phase"] == [
-            point["loss"] for point in trial.curve
+            point.loss for point in trial.curve
         ]
         assert [stage.holds_peak for stage in member.stages].count(True) == 1
     delivered = read_member(example_records, example_records.delivered[0])
