@@ -8,7 +8,18 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from nas.cost import Budget, Cure, PeakCause, Violation, find_edits, find_violations, is_legal, price
+from nas.cost import (
+    Budget,
+    CostlyStage,
+    Cure,
+    PeakCause,
+    StagesCause,
+    Violation,
+    find_edits,
+    find_violations,
+    is_legal,
+    price,
+)
 from nas.cost.board import find_board
 from nas.cost.screening import price_if_legal, screen_runs
 from nas.documents.json_records import RecordError
@@ -153,7 +164,7 @@ def test_a_violation_has_the_documented_json_form() -> None:
 
 
 def test_every_kind_of_violation_survives_its_json_form() -> None:
-    tight = BUDGET.model_copy(update={"macs_max": 600_000, "flash_bytes": 1_000})
+    tight = BUDGET.model_copy(update={"macs_max": BUDGET.macs_min, "flash_bytes": 1_000})
     found = find_violations(TOO_LARGE, SPACE, TASK, tight, with_edits=False)
     assert [one.constraint for one in found] == ["macs", "peak_sram", "flash"]
     cured = find_violations(TOO_LARGE, SPACE, TASK, BUDGET)
@@ -175,8 +186,9 @@ def test_every_kind_of_violation_survives_its_json_form() -> None:
     ],
 )
 def test_a_damaged_violation_names_what_is_wrong(place: tuple[Any, ...], value: object, message: str) -> None:
-    budget = BUDGET.model_copy(update={"macs_max": 600_000})
-    data: Any = find_violations(TOO_LARGE, SPACE, TASK, budget)[0].to_dict()
+    edits = find_edits(TOO_LARGE, SPACE, TASK, BUDGET)
+    cause = StagesCause("macs", (CostlyStage(1, 900_000, 0.9), CostlyStage("head", 100_000, 0.1)))
+    data: Any = Violation("macs", 10**6, 10**5, "MACs", cause, (Cure(edits[0].changes, 90_000),)).to_dict()
     part = data
     for name in place[:-1]:
         part = part[name]

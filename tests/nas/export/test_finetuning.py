@@ -19,6 +19,7 @@ from nas.cost import price
 from nas.datasets import Dataset
 from nas.events import Event, EventSink, ignore_events
 from nas.export.delivered import Delivered
+from nas.export.delivery import export
 from nas.export.int8_choice import MOST_IMAGES, Comparison, Converted, Finetuning, choose_int8
 from nas.export.metrics import DeliveryMetrics, Provenance, QuantizationChoice
 from nas.export.order import ExportLimits, ExportOrder

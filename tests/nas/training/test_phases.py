@@ -34,9 +34,9 @@ def test_a_teacher_that_diverges_costs_the_distillation_alone(tmp_path: Path, ti
     distilled = phases.train(TrainingJob("c001", ARCHITECTURE, "distill"))
     assert "the teacher's training must come to its end; the loss was no longer a number" in distilled.failure
     chosen = phases.best("c001", ARCHITECTURE)
-    assert chosen.origin["weights_of_phase"] == "full"
-    assert chosen.origin["validation_accuracy"] == {"full": full.validation_accuracy}
-    assert chosen.origin["teacher_validation_accuracy"] is None
+    assert chosen.origin.weights_of_phase == "full"
+    assert chosen.origin.validation_accuracy == {"full": full.validation_accuracy}
+    assert chosen.origin.teacher_validation_accuracy is None
     again = open_phases(tmp_path / "one", training, [])
     assert (
         again.train(TrainingJob("c001", ARCHITECTURE, "distill")) == distilled
