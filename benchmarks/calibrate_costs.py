@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.results import write
 from nas.cost import lower, price
 from nas.cost.flash import CHANNEL_BYTES, FILE_BYTES, STEP_BYTES, step_key
 from nas.cost.operators import OperatorList, Step, align, block_steps, classifier_steps, stem_steps
