@@ -14,6 +14,9 @@ CHECKS = (
     ("mypy", [sys.executable, "-m", "mypy"]),
     ("import-linter", ["lint-imports"]),
 )
+# A file's tests share costly fixtures, so that they stay in one process; -n 0 after these runs all in this one.
+# Reordered, the files of few tests would come last, and those are the longest.
+OPTIONS = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--durations=15")
 
 
 def main() -> int:
@@ -23,8 +26,7 @@ def main() -> int:
     root = Path(__file__).resolve().parent.parent
     scripts = Path(sys.executable).parent
     failed = []
-    # a file's tests share costly fixtures, so that they stay in one process; -n 0 after it runs all in this one
-    pytest = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "--durations=15", *sys.argv[1:]]
+    pytest = [sys.executable, "-m", "pytest", *OPTIONS, *sys.argv[1:]]
     for name, command in (*CHECKS, ("pytest", pytest)):
         started = time.monotonic()
         program = scripts / command[0]

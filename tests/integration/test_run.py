@@ -188,6 +188,7 @@ def test_a_search_without_a_legal_candidate_ends_with_code_3(tmp_path: Path) -> 
     assert "of 3 proposals none was legal" in result.stderr.splitlines()[-1]
 
 
+@pytest.mark.usefixtures("_made_up_training")
 def test_a_failing_chat_model_ends_with_code_4_and_the_run_can_go_on(tmp_path: Path) -> None:
     script = tmp_path / "answers.json"
     script.write_text(json.dumps([{"error": "the server is gone"}]))
@@ -201,6 +202,7 @@ def test_a_failing_chat_model_ends_with_code_4_and_the_run_can_go_on(tmp_path: P
     assert resumed.returncode == 0, resumed.stderr
 
 
+@pytest.mark.usefixtures("_made_up_training")
 def test_approval_waits_for_a_person_and_can_name_another_candidate(tmp_path: Path) -> None:
     arguments = ("run", "--llm", "mutate", "--approve", "ask", "--name", "one", *FAST)
     waiting = kilosmith(*arguments, cwd=tmp_path, stdin="")

@@ -27,6 +27,7 @@ def design(request: Request) -> Behaviour:
     return calls(("propose_architecture", {"stages": make_stages()}))
 
 
+@pytest.mark.usefixtures("_made_up_training")
 def test_a_server_that_never_answers_ends_the_run_and_a_resume_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -47,9 +48,6 @@ def test_a_server_that_never_answers_ends_the_run_and_a_resume_goes_on(
         document = json.loads(resumed.stdout)
         assert document["counts"] == {"trained": 1}
         assert document["winners"] == ["c001"]
-        assert set(server.authorizations) == {f"Bearer {KEY}"}
-    files = [path for path in (tmp_path / "runs" / "one").rglob("*") if path.is_file()]
-    assert not any(KEY.encode() in path.read_bytes() for path in files)
     assert json.loads((tmp_path / "runs" / "one" / "config.json").read_text())["config"]["llm"]["url"] == server.url
 
 
@@ -121,12 +119,18 @@ def explain(request: Request) -> Behaviour:
     return calls(("state_claims", {"claims": claims}))
 
 
-def test_a_capable_model_chooses_its_tools_and_none_of_its_mistakes_ends_the_run(tmp_path: Path) -> None:
+def test_a_capable_model_chooses_its_tools_and_none_of_its_mistakes_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with OpenAIServer(FreeDesigner()) as server:
         arguments = ("run", "--llm", "openai:test", "--llm-url", server.url, "--name", "one", "--json")
         ended = kilosmith(*arguments, *FAST, "--set", "design.max_trials=1", cwd=tmp_path)
         assert ended.returncode == 0, ended.stderr
         asked = server.requests
+        assert set(server.authorizations) == {f"Bearer {KEY}"}
+    files = [path for path in (tmp_path / "runs" / "one").rglob("*") if path.is_file()]
+    assert not any(KEY.encode() in path.read_bytes() for path in files)
     document = json.loads(ended.stdout)
     assert document["counts"] == {"invalid": 1, "untrained": 1, "trained": 1}
     assert document["winners"] == ["c003"]
@@ -155,6 +159,7 @@ def test_a_capable_model_chooses_its_tools_and_none_of_its_mistakes_ends_the_run
         assert any(words in text for text in told)
 
 
+@pytest.mark.usefixtures("_made_up_training")
 def test_a_model_that_fails_the_check_is_guided(tmp_path: Path) -> None:
     def answer_text_to_the_check(request: Request) -> Behaviour:
         if is_check(request):

@@ -256,7 +256,9 @@ def test_page_of_200_trials_is_drawn_and_filtered(browser: webdriver.Chrome, tmp
         design__num_whole=200,
     )
     browser.get_log("browser")
-    load(browser, save_report(RunStore(tmp_path / "long")))
+    page = save_report(RunStore(tmp_path / "long"))
+    assert page.stat().st_size < 5_000_000
+    load(browser, page)
     everyone = points(browser)
     assert len(everyone) > 100
     Select(browser.find_element(By.ID, "shown")).select_by_value("front")

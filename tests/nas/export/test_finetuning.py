@@ -16,7 +16,7 @@ from metrics_examples import make_metrics
 from safetensors.torch import load_file
 
 from nas.cost import price
-from nas.datasets import Dataset
+from nas.datasets import Dataset, load_dataset
 from nas.events import Event, EventSink, ignore_events
 from nas.export.delivered import Delivered
 from nas.export.delivery import export
@@ -62,13 +62,19 @@ def lopsided(digits: Dataset) -> Network:
     return network
 
 
+@pytest.fixture(scope="module")
+def few_digits() -> Dataset:
+    """Enough where it does not matter how well a network learns."""
+    return load_dataset("digits", validation_fraction=0.2, seed=0, train_limit=128)
+
+
 @pytest.fixture
 def open_phases(
     tmp_path: Path, digits: Dataset, tiny_training: TrainingSettings, events: list[Event]
 ) -> Callable[..., Phases]:
-    def open_one(events: EventSink = events.append, **changes: Any) -> Phases:
+    def open_one(events: EventSink = events.append, data: Dataset = digits, **changes: Any) -> Phases:
         qat = tiny_training.qat.model_copy(update=changes)
-        return Phases(tmp_path / "training", TASK, digits, tiny_training.model_copy(update={"qat": qat}), 0, events)
+        return Phases(tmp_path / "training", TASK, data, tiny_training.model_copy(update={"qat": qat}), 0, events)
 
     return open_one
 
@@ -121,10 +127,10 @@ def test_a_network_that_int8_ruins_is_tuned_delivered_and_recorded(
 
 
 def test_an_interrupted_finetuning_goes_on_to_the_same_weights(
-    lopsided: Network, digits: Dataset, open_phases: Callable[..., Phases], tmp_path: Path, events: list[Event]
+    lopsided: Network, few_digits: Dataset, open_phases: Callable[..., Phases], events: list[Event]
 ) -> None:
     calibration = np.zeros((8, 16, 16, 1), np.float32)
-    whole = open_phases(epochs=3).finetune("c001", lopsided, calibration).network.state_dict()
+    whole = open_phases(data=few_digits, epochs=3).finetune("c001", lopsided, calibration).network.state_dict()
 
     class StoppedError(Exception):
         pass
@@ -134,18 +140,18 @@ def test_an_interrupted_finetuning_goes_on_to_the_same_weights(
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        open_phases(stop_after_two, epochs=3).finetune("c002", lopsided, calibration)
+        open_phases(stop_after_two, data=few_digits, epochs=3).finetune("c002", lopsided, calibration)
     events.clear()
-    again = open_phases(epochs=3).finetune("c002", lopsided, calibration).network.state_dict()
+    again = open_phases(data=few_digits, epochs=3).finetune("c002", lopsided, calibration).network.state_dict()
     assert [event.result.epoch for event in events if isinstance(event, EpochFinished)] == [3]
     assert all(torch.equal(again[name], tensor) for name, tensor in whole.items())
 
 
 def test_other_weights_are_tuned_anew(
-    lopsided: Network, open_phases: Callable[..., Phases], events: list[Event]
+    lopsided: Network, few_digits: Dataset, open_phases: Callable[..., Phases], events: list[Event]
 ) -> None:
     calibration = np.zeros((8, 16, 16, 1), np.float32)
-    phases = open_phases(epochs=1)
+    phases = open_phases(data=few_digits, epochs=1)
     phases.finetune("c001", lopsided, calibration)
     phases.finetune("c001", build_network(ARCHITECTURE, TASK, seed=5), calibration)
     assert [type(event) for event in events] == [EpochFinished] * 2

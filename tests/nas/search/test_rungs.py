@@ -84,8 +84,8 @@ def test_peers_are_those_that_reached_the_rung_before_the_batch() -> None:
 @pytest.fixture(scope="module")
 def halved(tmp_path_factory: pytest.TempPathFactory) -> RunStore:
     root = tmp_path_factory.mktemp("halved")
-    settings = {"design__max_proposals": 60, "design__max_trials": 25, "design__num_whole": 60, **HALVING}
-    return finish_run(root, draw_answers(60), run_id="halved", **settings)
+    settings = {"design__max_proposals": 30, "design__max_trials": 15, "design__num_whole": 30, **HALVING}
+    return finish_run(root, draw_answers(30), run_id="halved", **settings)
 
 
 def test_stopped_trials_are_marked_and_never_on_the_front(halved: RunStore) -> None:
@@ -102,7 +102,7 @@ def test_stopped_trials_are_marked_and_never_on_the_front(halved: RunStore) -> N
     assert [member.id for member in records.front] == [
         member.id for member in find_front([trial for trial in trials if trial.state != "stopped"])
     ]
-    assert sum(len(trial.curve) > 0 for trial in trials) == 25  # they use up trials like any other
+    assert sum(len(trial.curve) > 0 for trial in trials) == 15  # they use up trials like any other
 
 
 def test_the_records_say_why_a_trial_was_stopped(halved: RunStore) -> None:
@@ -128,12 +128,12 @@ def test_a_run_with_stopped_trials_verifies(halved: RunStore) -> None:
 def test_batches_decide_from_what_was_settled_before_them(tmp_path: Path) -> None:
     """A batch of five has fewer peers than five batches of one, and no member sees another."""
     settings = {
-        "design__max_proposals": 40,
+        "design__max_proposals": 28,
         "design__max_trials": 15,
-        "design__num_whole": 40,
+        "design__num_whole": 28,
         **HALVING,
     }
-    store = finish_run(tmp_path, draw_answers(40), run_id="batched", design__batch=5, **settings)
+    store = finish_run(tmp_path, draw_answers(28), run_id="batched", design__batch=5, **settings)
     trained = [trial for trial in store.load_trials() if trial.curve]
     assert all(trial.state != "stopped" for trial in trained[:5])
     for start in range(5, len(trained), 5):

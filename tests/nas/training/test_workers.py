@@ -40,7 +40,7 @@ def die_once(marker: Path) -> Dataset:
 
 def note_gpu(folder: Path) -> Dataset:
     (folder / f"gpu{os.environ['CUDA_VISIBLE_DEVICES']}").touch(exist_ok=False)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 280
     while len(list(folder.glob("gpu*"))) < 2 and time.monotonic() < end:
         time.sleep(0.1)  # the first to fail ends the other
     return load_digits()
