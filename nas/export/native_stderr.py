@@ -1,4 +1,4 @@
-"""Keeps what C++ libraries write to file descriptor 2 out of the user's terminal, and makes it readable."""
+"""Keeps what C++ libraries write to file descriptor 2 out of the user's terminal, and makes it available."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _content(sink: IO[bytes]) -> str:
 
 @contextlib.contextmanager
 def _python_stderr_on(descriptor: int) -> Iterator[None]:
-    """`sys.stderr` writing to `descriptor` for the time of the block, if it would write to descriptor 2."""
+    """`sys.stderr` writing to `descriptor` for the duration of the block, if it would write to descriptor 2."""
     before = sys.stderr
     if not _writes_to_stderr(before):
         yield
