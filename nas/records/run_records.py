@@ -39,13 +39,13 @@ class FrontChange:
 
 @dataclass(frozen=True)
 class RunRecords:
-    """Trials and what else is known. `trials` holds every proposal in order.
+    """Trials and everything else that is known. `trials` holds every proposal in order.
 
-    `num_images`: images in the splits "train", "validation" and "test", where known. `outcomes` are those of the
-    phases after the search, by candidate. `started` is the latest session's first word, `finished` the run's last,
-    `seconds` lie between them (None where no clock is on record); `feedback` is told by proposal, `explanations` by
-    candidate. `what_ifs` were trained on request and are no part of the search. Everything but the trials is empty
-    while the run itself asks.
+    `num_images`: images in the splits "train", "validation" and "test", where known. `outcomes` are those of the phases
+    after the search, by candidate. `started` is the latest session's first event, `finished` the run's last, `seconds`
+    the time between them (None where no times are on record); `feedback` is keyed by proposal, `explanations` by
+    candidate. `what_ifs` were trained on request and are not part of the search. Everything but the trials is empty
+    when the run itself is asking.
     """
 
     trials: tuple[Trial, ...]
@@ -74,7 +74,7 @@ class RunRecords:
         return self._by_id.get(candidate_id)
 
     def find(self, candidate_id: str) -> Trial:
-        """The trial of that id, also one that never was a network; raises ProposalError for an unknown one."""
+        """The trial of that id, even one that was never a network; raises ProposalError for an unknown one."""
         trial = self._by_id.get(candidate_id)
         if trial is None:
             known = ", ".join(list(self._by_id)[-_NUM_IDS_SHOWN:]) or "-"
@@ -117,7 +117,7 @@ class RunRecords:
 
     @property
     def counts(self) -> Counter[str]:
-        """How many proposals ended how."""
+        """The number of proposals with each outcome."""
         return Counter(trial.state for trial in self.trials)
 
     @property
@@ -126,7 +126,7 @@ class RunRecords:
         return tuple(candidate for candidate, outcome in self.outcomes.items() if outcome.metrics is not None)
 
     def outcome(self, candidate_id: str) -> CandidateOutcome:
-        """What came of it after the search, so far."""
+        """What became of it after the search, so far."""
         return self.outcomes.get(candidate_id, CandidateOutcome())
 
     def known_as(self, architecture: Architecture) -> Trial | None:
@@ -136,16 +136,16 @@ class RunRecords:
 
     @cached_property
     def hypervolume(self) -> float:
-        """The share in [0, 1] that the front dominates of the box up to the budget's MACs and flash bytes."""
+        """The share in [0, 1] of the box up to the budget's MACs and flash bytes that the front dominates."""
         return self._measure(self.front)
 
     @property
     def most_accurate(self) -> Trial | None:
-        """The trained trial with the best validation accuracy, the earliest of equals."""
+        """The trained trial with the best validation accuracy, the earliest on a tie."""
         return self.trained[0] if self.trained else None
 
     def snapshot(self) -> RunRecords:
-        """These records: nothing is added to them any more."""
+        """These records, which no longer change."""
         return self
 
     def _measure(self, front: Sequence[Trial]) -> float:
@@ -173,7 +173,7 @@ def load_records(
 ) -> RunRecords:
     """The read model of a run on disk; raises CheckError for damaged records.
 
-    The trace says what the network must read and answer; `guess_task` is asked where it is still empty.
+    The trace says what the network must read and answer; `guess_task` is called while it is still empty.
     """
     told = _read_trace(store.load_trace())
     task = _read_task(told.started, stem_channels) if told.started else guess_task()

@@ -50,7 +50,7 @@ class Steering:
         return mask if mask.offers_any() else None
 
     def mask_design(self, number: int) -> DesignMask | None:
-        """What a whole design may be, in the proposal's niche if anything new is found there; None if there is none."""
+        """What a whole design may be, in the proposal's niche if anything new is there; None when nothing is found."""
         picked = self._pick_niche(number)
         aims = [] if picked is None else [(self.index.niches[picked].narrow(self.budget), [self._witnesses[picked]])]
         for budget, witnesses in (*aims, (self.budget, [])):

@@ -13,7 +13,7 @@ class Executor(Protocol):
     """Trains and exports candidates. Every method may be repeated: finished work is returned, not done again."""
 
     def train_together(self, jobs: Sequence[TrainingJob]) -> None:
-        """Do these trainings at once where that is possible; `train` then finds them done."""
+        """Run these trainings at once where possible; `train` then finds them done."""
 
     def train(self, job: TrainingJob) -> TrainedPhase:
         """The outcome of a training."""
