@@ -150,7 +150,7 @@ def _check_possible(space: SearchSpace, task: Task, budget: Budget) -> None:
 
 
 def _redraw(architecture: Architecture, space: SearchSpace, rng: random.Random) -> Architecture:
-    """The architecture with one stage, one field of one stage, or one field of two stages drawn anew.
+    """The architecture with one stage, one field of one stage, or one field of two stages redrawn.
 
     All three are drawn as the space draws, whatever was there before, so that steps kept when legal preserve the
     uniform distribution. Two stages at once, because a stride can often only move from one to another.

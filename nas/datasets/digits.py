@@ -16,7 +16,7 @@ def read_digits() -> Source:
     scikit-learn provides one part, so the split is ours: a stratified fifth, drawn once with a fixed seed, is the test
     split. (The images come in writers' order, and writers may appear in both parts: easier than unseen writers.)
     """
-    from sklearn.datasets import load_digits  # half a second that `--help` must not pay
+    from sklearn.datasets import load_digits  # late: half a second that `--help` should not cost
 
     data = load_digits()
     images = np.rint(data.images * (255 / 16)).astype(np.uint8)[..., None]

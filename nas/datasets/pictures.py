@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 MAX_PIXELS = 64_000_000  # a larger image is refused before it is decoded: a small file may expand into gigabytes
 _GREY = ("1", "L", "LA", "I", "F")
-_DEEP = ("I", "F")  # more than 8 bits a pixel; 16-bit modes begin with "I;16"
+_DEEP = ("I", "F")  # more than 8 bits per pixel; 16-bit modes begin with "I;16"
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 _ORIENTATION = 0x0112
 

@@ -37,7 +37,7 @@ _STAGE_WORD = re.compile(rf"\b({'|'.join(_ORDINALS)}|\dth|last|final)\s+stage\b"
 _ALL_STAGES = re.compile(
     r"\b(?:everywhere|(?:all|every|each|both)(?: of)?(?: the)?(?: \w+)? stages?|throughout|whole net\w*)\b", re.I
 )
-_BETWEEN = re.compile(r"[\s:,]|'s\b|\bof\b|\bthe\b|\bin\b", re.I)  # what may stand beside the names of a subject
+_BETWEEN = re.compile(r"[\s:,]|'s\b|\bof\b|\bthe\b|\bin\b", re.I)  # what may accompany the names of a subject
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ def check_replaceable(folder: Path) -> None:
 
 
 def _listed_files(folder: Path) -> set[str]:
-    """The files that the metrics of an earlier delivery name, the metrics file included; none if it is no delivery."""
+    """The files that the metrics of an earlier delivery name, the metrics file included; none if not a delivery."""
     try:
         metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
         return {*metrics["files"], METRICS_FILE}

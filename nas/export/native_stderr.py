@@ -17,8 +17,8 @@ _STDERR = 2
 def native_stderr_captured() -> Iterator[Callable[[], str]]:
     """Yield a function that returns all that was written to file descriptor 2 since the block began.
 
-    Python's own `sys.stderr` keeps reaching the terminal meanwhile (a live display goes on), unless something else
-    already replaced it. The descriptor belongs to the whole process: never enter this from two threads at once.
+    Python's own `sys.stderr` keeps reaching the terminal meanwhile (a live display keeps running), unless something
+    else already replaced it. The descriptor belongs to the whole process: never enter this from two threads at once.
     """
     if sys.stderr is not None:
         sys.stderr.flush()

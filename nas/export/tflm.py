@@ -158,8 +158,8 @@ def predict(
 ) -> Int8s:
     """int8 logits (N, classes) of quantized images (N, H, W, C), each run through TFLM in an arena of `arena_bytes`.
 
-    Long splits go to worker processes (`workers`, default: one a CPU), since TFLM holds Python's lock while it runs.
-    `on_progress(done, total)` is called about once a second. Raises CheckError when the arena is too small; TFLM may
+    Long splits go to worker processes (`workers`, default: one per CPU), since TFLM holds Python's lock while it runs.
+    `on_progress(done, total)` is called about once per second. Raises CheckError when the arena is too small; TFLM may
     crash instead (see `measure_arena`, whose total is safe).
     """
     workers = workers or os.cpu_count() or 1

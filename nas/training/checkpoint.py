@@ -23,7 +23,7 @@ class CheckpointFolder:
     identity: str
 
     def save(self, network: nn.Module, optimizer: torch.optim.Optimizer, curve: tuple[EpochResult, ...]) -> None:
-        """Write the state after `curve`'s last epoch; the one before is kept beside it."""
+        """Write the state after `curve`'s last epoch; the previous one is kept beside it."""
         tensors = _collect_tensors(network, optimizer)
         state = {"identity": self.identity, "curve": [asdict(epoch) for epoch in curve], "sha256": digest(tensors)}
         write_tensors(tensors, self.folder / CURRENT, {"state": json.dumps(state)}, keep=self.folder / PREVIOUS)

@@ -82,7 +82,7 @@ def _begin(
 ) -> tuple[Epochs, torch.optim.Optimizer, tuple[EpochResult, ...]]:
     """Epochs and optimizer on the device, as they were after the last checkpoint, and the curve up to there."""
     work.network.to(work.device)
-    # 1.6-2.3 times as many images a second on a CPU; torch 2.13 leaves this overload out of its types
+    # 1.6-2.3 times as many images per second on a CPU; torch 2.13 leaves this overload out of its types
     work.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = build_optimizer(work.network, work.recipe)
     curve = checkpoints.restore(work.network, optimizer) if checkpoints else ()

@@ -2,7 +2,7 @@
 
 A worker trains in the same folder exactly as the run itself would, with as many threads, and leaves the outcome there
 for `Phases` to read back: so results depend neither on the number of workers nor on which finishes first (on GPUs, as
-far as these are alike and their sums reproducible).
+far as these are identical and their sums reproducible).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The expensive work of a run behind one seam: done here, in worker processes, or taken from records."""
+"""The expensive work of a run behind one interface: done here, in worker processes, or taken from records."""
 
 from __future__ import annotations
 
