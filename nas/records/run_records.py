@@ -175,30 +175,30 @@ def load_records(
 
     The trace says what the network must read and answer; `guess_task` is called while it is still empty.
     """
-    told = _read_trace(store.load_trace())
-    task = _read_task(told.started, stem_channels) if told.started else guess_task()
+    facts = _read_trace(store.load_trace())
+    task = _read_task(facts.started, stem_channels) if facts.started else guess_task()
     return RunRecords(
         tuple(store.load_trials()),
         space,
         task,
         budget,
         board,
-        num_images=told.started.num_images if told.started else {},
-        outcomes=told.outcomes,
-        started=told.started,
-        finished=told.finished,
-        seconds=_seconds_between(told.started_at, told.finished_at),
-        winners=told.winners,
-        drive=told.drive,
-        feedback=told.feedback,
-        num_answers=told.num_answers,
+        num_images=facts.started.num_images if facts.started else {},
+        outcomes=facts.outcomes,
+        started=facts.started,
+        finished=facts.finished,
+        seconds=_seconds_between(facts.started_at, facts.finished_at),
+        winners=facts.winners,
+        drive=facts.drive,
+        feedback=facts.feedback,
+        num_answers=facts.num_answers,
         what_ifs=tuple(store.load_what_ifs()),
-        explanations=told.explanations,
+        explanations=facts.explanations,
     )
 
 
 @dataclass(slots=True)
-class _Told:
+class _TraceFacts:
     """What a trace says, gathered line by line."""
 
     outcomes: dict[str, CandidateOutcome] = field(default_factory=dict)
@@ -213,29 +213,29 @@ class _Told:
     explanations: dict[str, Explanation] = field(default_factory=dict)
 
 
-def _read_trace(trace: Iterable[TraceLine]) -> _Told:
-    told = _Told()
+def _read_trace(trace: Iterable[TraceLine]) -> _TraceFacts:
+    facts = _TraceFacts()
     for line in trace:
         match line.event:
             case RunStarted() as started:
-                told.started, told.started_at = started, line.time
+                facts.started, facts.started_at = started, line.time
             case RunFinished() as finished:
-                told.finished, told.finished_at = finished, line.time
+                facts.finished, facts.finished_at = finished, line.time
             case DriveChosen() as drive:
-                told.drive = drive
+                facts.drive = drive
             case LlmAnswered():
-                told.num_answers += 1
+                facts.num_answers += 1
             case FeedbackGiven() as feedback:
-                told.feedback[feedback.candidate] = feedback
+                facts.feedback[feedback.candidate] = feedback
             case PhaseFinished() | Delivered() as delivered:
-                _read_outcome(told.outcomes, delivered)
+                _read_outcome(facts.outcomes, delivered)
             case Explained(explanation):
-                told.explanations[explanation.candidate] = explanation
+                facts.explanations[explanation.candidate] = explanation
             case NodeFinished(node="select", update=update):
-                told.winners = tuple(update["winners"])
+                facts.winners = tuple(update["winners"])
             case _:
                 pass
-    return told
+    return facts
 
 
 def _read_outcome(outcomes: dict[str, CandidateOutcome], event: PhaseFinished | Delivered) -> None:

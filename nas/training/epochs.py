@@ -158,7 +158,7 @@ def weigh_classes(labels: Int64[Tensor, " num"], num_classes: int) -> Float[Tens
 
 
 def mixed_precision(device: str) -> AbstractContextManager[object]:
-    """bfloat16 where a GPU supports it, which needs no loss scaling; on a CPU it gains nothing."""
+    """bfloat16 where a GPU natively supports it, which needs no loss scaling; on a CPU it gains nothing."""
     if device.startswith("cuda") and torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.autocast("cuda", torch.bfloat16)
     return nullcontext()

@@ -42,7 +42,7 @@ class Teaching:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
+class _Teacher:
     """A teacher network, the data set in the form it takes, and its input."""
 
     network: nn.Module
@@ -75,30 +75,30 @@ def teach(
     if stored is not None and len(stored.logits) == len(dataset.train):
         return stored
     if card is None:
-        asked = _train_here(dataset, settings, seed, folder, on_epoch, device)
+        teacher = _train_here(dataset, settings, seed, folder, on_epoch, device)
     else:
-        asked = ask_outsider(card, load_teacher(card), dataset)
+        teacher = ask_outsider(card, load_teacher(card), dataset)
     try:
         with memory_errors_named("the teacher and one image"):
-            asked.network.to(device)
-            return _answer(asked, path, key, stored)
+            teacher.network.to(device)
+            return _answer(teacher, path, key, stored)
     except PhaseFailedError as error:
         raise TeacherFailedError(f"the teacher must answer; {error}; choose a smaller teacher or device cpu") from error
     finally:
-        asked.network.to("cpu")
+        teacher.network.to("cpu")
         give_back(device)
 
 
-def _answer(asked: _Asked, path: Path, key: str, stored: Teaching | None) -> Teaching:
+def _answer(teacher: _Teacher, path: Path, key: str, stored: Teaching | None) -> Teaching:
     """All logits, continuing from those in `stored`; written to `path` chunk by chunk."""
-    images = asked.dataset.train.images
+    images = teacher.dataset.train.images
     if stored is None:
-        accuracy = evaluate_accuracy(asked.network, asked.dataset.validation, asked.dataset, asked.task)
-        stored = Teaching(torch.empty(0, asked.dataset.num_classes), accuracy, cached=False)
+        accuracy = evaluate_accuracy(teacher.network, teacher.dataset.validation, teacher.dataset, teacher.task)
+        stored = Teaching(torch.empty(0, teacher.dataset.num_classes), accuracy, cached=False)
     logits = stored.logits
     while len(logits) < len(images):
         part = images[len(logits) : len(logits) + CHUNK_IMAGES]
-        logits = torch.cat([logits, predict_logits(asked.network, part, asked.dataset, asked.task)])
+        logits = torch.cat([logits, predict_logits(teacher.network, part, teacher.dataset, teacher.task)])
         state = {
             "key": key,
             "validation_accuracy": stored.validation_accuracy,
@@ -115,7 +115,7 @@ def _train_here(
     folder: Path,
     on_epoch: Callable[[EpochResult], None],
     device: str,
-) -> _Asked:
+) -> _Teacher:
     size = settings.image_size
     task = Task(size, size, dataset.train.images.shape[3], dataset.num_classes)
     network = build_teacher(settings, task, seed=seed)
@@ -126,10 +126,10 @@ def _train_here(
         rule = "the teacher's training must come to its end"
         remedy = f"lower training.teacher's learning_rate ({settings.learning_rate:g}) or raise its max_seconds"
         raise TeacherFailedError(f"{rule}; {result.failure}; {remedy}")
-    return _Asked(network, dataset, task)
+    return _Teacher(network, dataset, task)
 
 
-def ask_outsider(card: TeacherCard, network: nn.Module, dataset: Dataset) -> _Asked:
+def ask_outsider(card: TeacherCard, network: nn.Module, dataset: Dataset) -> _Teacher:
     """The data set at the teacher's input size, with its channels and normalization.
 
     Raises SettingError for colour images and a greyscale teacher.
@@ -143,7 +143,7 @@ def ask_outsider(card: TeacherCard, network: nn.Module, dataset: Dataset) -> _As
     if channels < card.channels:  # grey becomes three equal colour channels
         train, validation = (_repeat_channels(split, card.channels) for split in (dataset.train, dataset.validation))
         seen = replace(seen, train=train, validation=validation)
-    return _Asked(network, seen, task)
+    return _Teacher(network, seen, task)
 
 
 def _repeat_channels(split: Split, channels: int) -> Split:

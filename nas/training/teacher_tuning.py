@@ -82,8 +82,8 @@ def _take_over(dataset: Dataset, settings: TeacherSettings, seed: int) -> _Pupil
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = load_teacher(card, num_classes=dataset.num_classes)
-    asked = ask_outsider(card, network, dataset)
-    return _Pupil(network, asked.dataset, asked.task, card.architecture, dict(card.arguments))
+    teacher = ask_outsider(card, network, dataset)
+    return _Pupil(network, teacher.dataset, teacher.task, card.architecture, dict(card.arguments))
 
 
 def _write_config(pupil: _Pupil, result: TrainingResult, path: Path) -> None:
