@@ -4,8 +4,8 @@
     architecture = kilosmith.sample_feasible(space, task, budget, random.Random(0))
     kilosmith.estimate(architecture, space, task, budget).violations
 
-Importing it loads nothing else: each name comes from its module of `nas` when it is first used. Data and costs need
-no torch; networks, training and export do.
+Importing it loads nothing else: each name is imported from its module in `nas` when first used. Data and costs need no
+torch; networks, training and export do.
 """
 
 from __future__ import annotations

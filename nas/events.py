@@ -1,6 +1,6 @@
 """What happens in a run, as data: the trace file, the live view and the replay all read the same events.
 
-Each kind of event is a class of its own, in the room that tells of it.
+Each kind of event is a class of its own, in the package that reports it.
 """
 
 from __future__ import annotations

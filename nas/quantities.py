@@ -1,4 +1,4 @@
-"""How figures are spelled for people: one spelling for explanations, answers and feedback."""
+"""How figures are written for people: one spelling for explanations, answers and feedback."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def format_macs_change(difference: int) -> str:
     """`+1.01 M MACs`, or `the same MACs`."""
     if difference == 0:
         return "the same MACs"
-    if abs(difference) < 5_000:  # would be spelled 0.00 M
+    if abs(difference) < 5_000:  # would read 0.00 M
         return f"{difference:+,} MACs"
     return f"{difference / 1e6:+,.2f} M MACs"
 
@@ -96,7 +96,7 @@ def format_kib_change(difference: int, name: str) -> str:
     """`+3.1 KiB of peak SRAM`, or `the same peak SRAM`."""
     if difference == 0:
         return f"the same {name}"
-    if abs(difference) < KIB / 20:  # would be spelled 0.0 KiB
+    if abs(difference) < KIB / 20:  # would read 0.0 KiB
         return f"{difference:+,} bytes of {name}"
     return f"{difference / KIB:+,.1f} KiB of {name}"
 

@@ -1,4 +1,4 @@
-"""How sure a figure is: an accuracy measured on a finite number of images, a mean over a few runs."""
+"""How certain a figure is: an accuracy measured on a finite number of images, a mean over a few runs."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def wilson_interval(accuracy: float, num_images: int) -> Interval:
     spread = _Z**2 / num_images
     center = (accuracy + spread / 2) / (1 + spread)
     half = _Z * sqrt(accuracy * (1 - accuracy) / num_images + spread / (4 * num_images)) / (1 + spread)
-    # the ends meet the accuracy itself at 0 and 1, which rounding must not pass by
+    # the ends meet the accuracy itself at 0 and 1, which rounding must not overshoot
     return Interval(max(0.0, min(accuracy, center - half)), min(1.0, max(accuracy, center + half)))
 
 
 def half_width_of_difference(first: float, second: float, num_images: int) -> float:
-    """Half of the 95% interval of the difference of two accuracies on as many images each (normal approximation).
+    """Half of the 95% interval of the difference of two accuracies on the same number of images (normal approximation).
 
-    Both were measured on the same images, which the records do not tell apart: the true interval is no wider than this
-    unless the networks err on different images more often than by chance.
+    Both were measured on the same images, but the records do not say which ones each got right: the true interval is no
+    wider than this unless the networks err on different images more often than by chance.
     """
     variance = (first * (1 - first) + second * (1 - second)) / num_images
     return _Z * sqrt(variance)
@@ -47,7 +47,7 @@ def half_width_of_difference(first: float, second: float, num_images: int) -> fl
 
 @dataclass(frozen=True, slots=True)
 class MeanShare:
-    """A mean of shares. `low` to `high` is its 95% interval by Student's t, cut to what a share can be, 0 to 1.
+    """A mean of shares. `low` to `high` is its 95% interval by Student's t, clipped to what a share can be, 0 to 1.
 
     For a single value `half_width` is None and the interval the value itself.
     """
@@ -73,7 +73,7 @@ def mean_share(shares: Sequence[float]) -> MeanShare:
 def half_width_of_mean(values: Sequence[float]) -> float | None:
     """Half of the 95% interval of the mean of at least two values by Student's t (Student 1908); None for fewer.
 
-    The values are taken for independent normal draws of unknown variance, with n - 1 degrees of freedom.
+    The values are taken as independent normal draws of unknown variance, with n - 1 degrees of freedom.
     """
     if len(values) < 2:
         return None

@@ -35,8 +35,8 @@ def estimate(
 ) -> Assessment:
     """The costs of an architecture of the space and what they violate of the budget; bytes and counts.
 
-    `excluded` holds fingerprints of known networks, which no suggested edit may lead to. What a board has for an arena
-    and a program counts where the budget was capped by it: `budget.capped(board)`.
+    `excluded` holds fingerprints of known networks, which no suggested edit may lead to. A board's own limits count
+    only if the budget is capped by them: `budget.capped(board)`.
     """
     violations = find_violations(architecture, space, task, budget, excluded=excluded)
     return Assessment(report(architecture, task), violations)

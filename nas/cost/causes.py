@@ -30,7 +30,7 @@ class LiveTensor:
 class PeakCause:
     """Why an arena is large: the operator at the peak with its stage, live bytes and live tensors; the arena's parts.
 
-    `planning_bytes`: what starting takes beyond head and tail, see startup.py.
+    `planning_bytes`: what startup needs beyond head and tail, see startup.py.
     """
 
     operator: int
@@ -78,7 +78,7 @@ class StagesCause:
     stages: tuple[CostlyStage, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form; an amount stands under its unit."""
+        """JSON form; an amount's key is its unit."""
         entries = [{"stage": one.stage, self.unit: one.amount, "share": one.share} for one in self.stages]
         return {"stage": self.stages[0].stage, "stages": entries}
 
@@ -91,7 +91,7 @@ Cause = PeakCause | StagesCause
 
 
 def find_cause(account: CostReport, constraint: Constraint) -> Cause:
-    """What the costs that a constraint bounds come from."""
+    """The cause of the costs that a constraint bounds."""
     if constraint == "peak_sram":
         peak, priced = account.peak, account.price
         return PeakCause(

@@ -1,10 +1,10 @@
-"""The cheapest edits that cure an architecture: fewest fields, all limits kept, MACs moved least.
+"""The cheapest edits that cure an architecture: fewest fields, all limits kept, MACs changed least.
 
 A single edit is found by pricing every one. Only when none is legal are two-field edits searched: all pairs get their
-MACs, a lower bound of their arena (largest live set plus tail) and their file size from the remembered stage costs;
-what these leave is sorted by how far it moves MACs and given to the exact planner, first to last, until one is legal.
-At most `MAX_PLANNED_PAIRS` pairs are planned: a count and not a clock bounds the search, so that the same question has
-the same answer on every machine. It holds the search well under a second.
+MACs, a lower bound on their arena (largest live set plus tail) and their file size from the remembered stage costs; the
+pairs that remain are sorted by how far they move MACs and given to the exact planner, first to last, until one is
+legal. At most `MAX_PLANNED_PAIRS` pairs are planned: a count rather than a clock bounds the search, so that the same
+question has the same answer on every machine. It keeps the search well under a second.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SHOWN_EDITS = 3
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field of one stage with its value before and after; `before` is None for an expansion that was not there."""
+    """One field of one stage with its value before and after; `before` is None where there was no expansion."""
 
     stage: int
     field: str

@@ -76,7 +76,7 @@ class Violation(BrokenLimit):
         )
 
     def sentence(self, *, with_edits: bool = True) -> str:
-        """What is wrong, why, and (unless told otherwise) what would cure it, in plain English."""
+        """What is wrong, why, and (with `with_edits`) what would cure it, in plain English."""
         return f"{self._verdict()} {self.cause.sentence()}{self._advise() if with_edits else ''}"
 
     def _verdict(self) -> str:

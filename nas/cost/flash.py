@@ -1,6 +1,6 @@
 """Bytes of the `.tflite` file, and of the flash it takes together with the runtime's code.
 
-A file is its int8 weights, exactly; 28 bytes an output channel of a weighted operator, exactly (an int32 bias; for
+A file is its int8 weights, exactly; 28 bytes per output channel of a weighted operator, exactly (an int32 bias; for
 weights and for bias a float32 scale and an int64 zero point); and a share of tables, names and padding for each
 operator, which differs by a few bytes with the length of names and with alignment: those coefficients are fitted.
 
@@ -46,7 +46,7 @@ def step_key(name: str, fused: str) -> str:
 
 
 def file_bytes(steps: Sequence[Step]) -> float:
-    """What a run of operators adds to the file."""
+    """Bytes that a run of operators adds to the file."""
     total = 0.0
     for step in steps:
         total += step.weights + CHANNEL_BYTES * step.biases + STEP_BYTES.get(step_key(step.name, step.fused), 0.0)

@@ -15,7 +15,7 @@ UNITS: dict[Constraint, str] = {"macs": "MACs", "peak_sram": "bytes", "flash": "
 
 @dataclass(frozen=True, slots=True)
 class BrokenLimit:
-    """A constraint that does not hold: its figure beside the limit, in the unit of both ("MACs" or "bytes")."""
+    """A constraint that does not hold: its figure and the limit, with the unit of both ("MACs" or "bytes")."""
 
     constraint: Constraint
     value: int

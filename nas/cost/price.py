@@ -19,7 +19,7 @@ ENGINE = "tflm"
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What a run keeps on record of an architecture's price: counts, and bytes as `Price` defines them."""
+    """What a run records of an architecture's price: counts, and bytes as `Price` defines them."""
 
     macs: int
     params: int
@@ -71,7 +71,7 @@ class Price:
 
 
 def price(architecture: Architecture, task: Task) -> Price:
-    """The costs of an architecture, without a report: the way for searches (some thousands a second)."""
+    """The costs of an architecture, without a report: the way for searches (some thousands per second)."""
     costs = join_costs(network_costs(architecture, task))
     sizes, firsts, lasts = string_buffers(costs.blocks, align(task.height * task.width * task.channels))
     head = max(map(int.__add__, place_buffers(sizes, firsts, lasts), sizes))
@@ -135,7 +135,7 @@ class CostReport:
         return Peak(index, operator.op, operator.name, operator.stage, self.live_bytes[index], self.plan.live(index))
 
     def stages(self) -> tuple[StageShare, ...]:
-        """Stem, stages and head with their shares, in execution order."""
+        """Stem, stages and classifier with their shares, in execution order."""
         operators = self.operator_list.operators
         places = list(dict.fromkeys(operator.stage for operator in operators))
         return tuple(self._share(place) for place in places)

@@ -1,10 +1,10 @@
-"""What TFLM needs for a moment while it sets a model up, and the smallest arena that gets through it.
+"""What TFLM needs temporarily while it sets a model up, and the smallest arena that suffices for it.
 
 `AllocateTensors` lays its planner's work out where activations will lie later (micro_allocator.cc,
-CommitStaticMemoryPlan): the list of scratch requests, one AllocationInfo a tensor and scratch buffer, and the greedy
+CommitStaticMemoryPlan): the list of scratch requests, one AllocationInfo per tensor and scratch buffer, and the greedy
 planner's tables. Where activations are small (a few KiB: tiny images, deep networks) this exceeds the head, and an
-arena of head plus tail bytes fails at start, although the runtime's own record shows no more. Found by bisecting arena
-sizes: for 14 networks with heads of 4 to 37 KB the smallest arena on the host is this figure to within 8 bytes.
+arena of head plus tail bytes fails at startup, although the runtime's own record shows no more. Found by bisecting
+arena sizes: for 14 networks with heads of 4 to 37 KB the smallest arena on the host is this figure to within 8 bytes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nas.cost.operators import align
 from nas.cost.tail import Runtime, TailTerms
 
 REQUESTS_AHEAD: Final = 12  # kMaxScratchBuffersPerOp: places kept free for the next operator's requests
-PLANNER_BYTES: Final = 40  # a buffer: four ints of requirements, two of sorting, three of list entry, one of offset
+PLANNER_BYTES: Final = 40  # per buffer: four ints of requirements, two of sorting, three of list entry, one of offset
 
 
 def planning_bytes(terms: TailTerms, runtime: Runtime) -> int:

@@ -1,4 +1,4 @@
-"""One image file of whatever format Pillow knows, read with care: such files come from strangers."""
+"""One image file in any format Pillow knows, read with care: such files are not trusted."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-MAX_PIXELS = 64_000_000  # a larger image is refused before it is decoded: a small file may unfold into gigabytes
+MAX_PIXELS = 64_000_000  # a larger image is refused before it is decoded: a small file may expand into gigabytes
 _GREY = ("1", "L", "LA", "I", "F")
-_DEEP = ("I", "F")  # more than 8 bits a pixel; 16-bit modes begin with "I;16"
-_TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange height and width
+_DEEP = ("I", "F")  # more than 8 bits per pixel; 16-bit modes begin with "I;16"
+_TURNED = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 _ORIENTATION = 0x0112
 
 
 class UnreadableImageError(Exception):
-    """The file is no image that can be read."""
+    """The file is not a readable image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Height and width in pixels as the image is meant to be seen, and whether it has no colours."""
+    """Height and width in pixels as the image is meant to be seen, and whether it is greyscale."""
 
     height: int
     width: int
@@ -44,7 +44,7 @@ def read_header(path: Path) -> Header:
 def read_pixels(path: Path, height: int, width: int, channels: int) -> NDArray[np.uint8]:
     """The image (height, width, channels), turned upright, transparent parts black, smoothed where it is shrunk.
 
-    Of an animation it is the first frame. Raises UnreadableImageError.
+    An animation gives its first frame. Raises UnreadableImageError.
     """
     with _open(path) as image:
         upright = _to_eight_bits(ImageOps.exif_transpose(image))
@@ -58,7 +58,7 @@ def read_pixels(path: Path, height: int, width: int, channels: int) -> NDArray[n
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Pillow cuts deeper greys off at 255; here 16 bits are scaled, and other depths by the image's own range."""
+    """Pillow clips deeper greys at 255; here 16 bits are scaled, and other depths by the image's own range."""
     if not (image.mode in _DEEP or image.mode.startswith("I;16")):
         return image
     values = np.asarray(image).astype(np.float64)

@@ -12,10 +12,10 @@ from typing import Any
 
 @contextmanager
 def replacing(path: Path, *, keep: Path | None = None) -> Iterator[Path]:
-    """A temporary path beside `path`, to be written in the block; it takes the name of `path` when the block ends well.
+    """A temporary path beside `path`, to be written in the block; it takes the name of `path` when the block succeeds.
 
-    Its bytes are on disk by then. The file that was there before moves to `keep`, if given. Raises OSError where that
-    cannot be done; after any error what was there before lies under `path` or `keep`, and nothing temporary is left.
+    Its bytes are on disk by then. A file that was there before moves to `keep`, if given. Raises OSError where that
+    cannot be done; after any error the earlier file is at `path` or `keep`, and nothing temporary is left.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:

@@ -1,8 +1,8 @@
 """Frozen dataclasses as JSON objects and back: names and types are checked, and what is wrong is named.
 
-A field stands in JSON in its own place and under its own name, or under that of its metadata's JSON_NAME where Python
-would not allow it. One with a default may be missing when it is read; with LEFT_OUT as its metadata it is written only
-where it has another value. A class with a form of its own has `to_dict` and `from_dict`.
+Fields appear in JSON in their own order and under their own names, or under their metadata's JSON_NAME where Python
+would not allow the name. One with a default may be missing when read; with LEFT_OUT as its metadata it is written only
+where it has another value. A class with its own JSON form has `to_dict` and `from_dict`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Record = TypeVar("Record")
 JSON_NAME = "json_name"
 LEFT_OUT = {"left_out": True}
 
-_MOST_SHOWN = 60  # characters of a wrong value
+_MOST_SHOWN = 60  # characters shown of a wrong value
 _SCALARS: Mapping[Any, str] = {str: "text", int: "a whole number", float: "a finite number", bool: "true or false"}
 
 
@@ -39,7 +39,7 @@ class RecordError(ValueError):
 
 
 class JsonRecord:
-    """Gives a dataclass its JSON form, and itself back from it; a name it does not know is an error."""
+    """Gives a dataclass its JSON form, and rebuilds it from that; an unknown name is an error."""
 
     __slots__ = ()
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
@@ -78,8 +78,7 @@ def _write(value: Any) -> Any:
 def read_record(kind: type[Record], data: object, place: str = "", *, knows_all: bool = False) -> Record:
     """The dataclass of that kind that `write_record` wrote, found at `place` of a larger record.
 
-    Raises RecordError that names the first field that is missing or wrong, or, where the kind `knows_all` that may
-    stand there, one that it does not know.
+    Raises RecordError naming the first field that is missing or wrong or, with `knows_all`, unknown.
     """
     if not isinstance(data, Mapping):
         raise _wrong(place or kind.__name__, "an object", data)
@@ -107,7 +106,7 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 
 def _read(hint: Any, value: Any, place: str) -> Any:
-    """`value` as the annotation `hint` has it."""
+    """`value` read as the annotation `hint` says."""
     origin, arguments = get_origin(hint), get_args(hint)
     if hint is Any:
         return value
@@ -138,7 +137,7 @@ def _read_tuple(arguments: tuple[Any, ...], value: Any, place: str) -> tuple[Any
 
 
 def _read_object(kind: Any, value: Any, place: str) -> Any:
-    """A value of a class: a settings model, a record with a form of its own, or a plain dataclass."""
+    """A value of a class: a settings model, a record with its own JSON form, or a plain dataclass."""
     if not isinstance(value, Mapping):
         raise _wrong(place, "an object", value)
     if issubclass(kind, BaseModel):
@@ -157,7 +156,7 @@ def _read_object(kind: Any, value: Any, place: str) -> Any:
 
 
 def _read_one_of(hints: tuple[Any, ...], value: Any, place: str) -> Any:
-    """The value as the only of `hints` that is more than a scalar has it, unless it is one of the others."""
+    """The value read as the only one of `hints` that is more than a scalar, unless it fits one of the others."""
     if any(_fits(hint, value) for hint in hints):
         return value
     parts = [hint for hint in hints if not _is_scalar(hint)]
@@ -171,7 +170,7 @@ def _is_scalar(hint: Any) -> bool:
 
 
 def _fits(hint: Any, value: Any) -> bool:
-    """Whether a scalar is what an annotation wants; a whole number is a number, true is none."""
+    """Whether a scalar matches an annotation; an integer is a number, true is not."""
     if hint in (None, NoneType):
         return value is None
     if get_origin(hint) is Literal:

@@ -51,14 +51,14 @@ def _check(records: RunRecords, candidate_id: str, facts: dict[str, Facts], clai
     verdict: Verdict = "true" if is_same_value(value, known) else "corrected"
     notes = [f"claimed {format_value(field, value)}"] if verdict == "corrected" else []
     if verdict == "corrected":
-        reason = ""  # it argues from a value that is not so
+        reason = ""  # it argues from a false value
     elif wrong:
         notes.append(f"its reason was dropped: {wrong}")
     return CheckedClaim(place, field, value, verdict, known, reason, "; ".join(notes))
 
 
 def _keep_reason(reason: str, candidate_id: str, facts: Mapping[str, Facts], stage: int) -> tuple[str, str]:
-    """The reason if no statement in it is false or beyond checking, and what was wrong with it."""
+    """The reason if no statement in it is false or uncheckable, and what was wrong with it."""
     if not reason:
         return "", ""
     findings = check_text(reason, candidate_id, facts, stage or None)
@@ -72,7 +72,7 @@ def describe_finding(finding: Finding) -> str:
 
 
 def look_up(records: RunRecords, candidate_id: str, stage: int, field: str) -> Any:
-    """What the records say of a field of a candidate, or of one of its stages; None where they say nothing."""
+    """What the records say about a field of a candidate, or of one of its stages; None where they say nothing."""
     trial = records.get(candidate_id)
     if trial is None or trial.architecture is None:
         return None
@@ -117,7 +117,7 @@ def _look_up_stage(records: RunRecords, candidate_id: str, stage: int, field: st
 
 
 def gather_facts(records: RunRecords, candidate_id: str) -> Facts:
-    """Every figure that a text about a candidate may name, by unit; empty for a proposal that was no network."""
+    """Every figure that a text about a candidate may name, by unit; empty for a proposal that was not a network."""
     trial = records.get(candidate_id)
     if trial is None or trial.architecture is None:
         return Facts({}, (), ())
@@ -193,18 +193,18 @@ def is_same_value(value: Any, known: Any) -> bool:
 
 
 def _equals(quantity: Quantity, known: float) -> bool:
-    """A percentage is a fraction; a bare number must be exact."""
+    """A percentage counts as a fraction; a bare number must be exact."""
     return quantity.equals(known) if quantity.unit else abs(quantity.value - known) <= 1e-9
 
 
 def describe_claim(claim: CheckedClaim) -> str:
-    """The claim with the recorded value in the place of a false one."""
+    """The claim with the recorded value in place of a false one."""
     figure = format_value(claim.field, claim.recorded)
     return f"{claim.subject}: {claim.field} is {figure}" + (f". {claim.reason}" if claim.reason else ".")
 
 
 def format_value(field: str, value: Any) -> str:
-    """A value with its unit, as the field has it."""
+    """A value with its field's unit."""
     if value is None:
         return "none"
     if not isinstance(value, int | float) or isinstance(value, bool):

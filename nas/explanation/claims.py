@@ -1,8 +1,8 @@
-"""Claims about a candidate that the system derives from the records; each sentence is filled from figures.
+"""Claims about a candidate that the system derives from the records; each sentence is filled in from figures.
 
-They answer what the paper's explanations are about (Fig. 6: kernel sizes, expansion, stride, SE, activations, skips)
-and what they leave out: what costs most where, which limit binds, what changed from the parent and what that did, what
-else was at hand, and why this candidate and not its neighbours.
+They cover what the paper's explanations are about (Fig. 6: kernel sizes, expansion, stride, SE, activations, skips) and
+what they leave out: what costs most where, which limit binds, what changed from the parent and what that did, what the
+alternatives were, and why this candidate and not its neighbours.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from nas.statistics import describe_interval, half_width_of_difference, wilson_i
 
 
 def derive_claims(records: RunRecords, candidate_id: str) -> tuple[Claim, ...]:
-    """Everything the records say for (and against) a candidate, the most telling first; empty for no network."""
+    """Everything the records say for (and against) a candidate, the most telling first; empty if not a network."""
     trial = records.find(candidate_id)
     if trial.architecture is None:
         return ()
@@ -135,7 +135,7 @@ def _claim_costs(trial: Trial, costs: CostReport) -> Iterator[Claim]:
 
 
 def _claim_neighbours(records: RunRecords, trial: Trial) -> Iterator[Claim]:
-    """What it is traded against on the front; who dominates it if it is not there."""
+    """What it trades off against on the front; what dominates it if it is not there."""
     if trial.state != "trained" or trial.costs is None:
         return
     if trial.id in records.is_on_front:
@@ -175,7 +175,7 @@ def _compare(trial: Trial, other: Trial) -> str:
 
 
 def _claim_training(records: RunRecords, trial: Trial) -> Iterator[Claim]:
-    """What training brought, and how sure that is."""
+    """What training achieved, and how certain that is."""
     if trial.validation_accuracy is None:
         return
     accuracy, count = trial.validation_accuracy, records.num_images.get("validation")

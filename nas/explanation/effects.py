@@ -24,7 +24,7 @@ from nas.space.search_space import STAGE_FIELDS, Edit, format_choice
 class Effect:
     """Edits of a candidate with the prices before and after, the limits they break, and a trial that is that network.
 
-    `edits` are those that change what is written, `unchanged` asked for what is there already.
+    `edits` are those that change what is written, `unchanged` are those that asked for the present value.
     """
 
     candidate: str
@@ -51,7 +51,7 @@ class Effect:
         )
 
     def describe_change(self) -> str:
-        """The differences in MACs, parameters and peak SRAM, and where they lead."""
+        """The differences in MACs, parameters and peak SRAM, and the resulting figures."""
         before, after = self.price_before, self.price_after
         return (
             f"{format_macs_change(after.macs - before.macs)} (then {format_macs(after.macs)}), "
@@ -61,7 +61,7 @@ class Effect:
         )
 
     def describe_verdict(self, *, with_edits: bool = False) -> str:
-        """Whether the changed network keeps the limits, and else what it breaks."""
+        """Whether the changed network keeps the limits, and if not, what it breaks."""
         if not self.violations:
             return "it keeps every limit"
         broken = " ".join(
@@ -73,7 +73,7 @@ class Effect:
 def find_effect(records: RunRecords, candidate_id: str, edits: Sequence[Edit], *, advise: bool = False) -> Effect:
     """The effect of edits on a candidate; raises SchemaError for edits outside the space.
 
-    `advise`: also seek the cheapest edits that would mend what they break.
+    `advise`: also seek the cheapest edits that would cure what they break.
     """
     before = records.architecture(candidate_id)
     after = records.space.apply(before, edits)
@@ -103,7 +103,7 @@ def _find_known(records: RunRecords, candidate_id: str, after: Architecture) -> 
 def list_differences(first: Architecture, second: Architecture) -> tuple[Edit, ...]:
     """The edits that turn the first network into the second; stages beyond the shorter are left out.
 
-    An expansion that a DWSepConv stage is written with means nothing, and is no difference.
+    An expansion written for a DWSepConv stage has no effect and is not a difference.
     """
     return tuple(
         Edit(number, field, getattr(after, field))

@@ -12,7 +12,7 @@ from nas.records.explained import CheckedClaim, Claim, Explanation
 from nas.records.run_records import RunRecords
 from nas.search.trial import Trial
 
-NUM_TOLD = 6  # claims of an explanation nobody chose
+NUM_TOLD = 6  # claims in an explanation that no model chose
 
 
 def describe_checks(explanation: Explanation) -> str:

@@ -1,4 +1,4 @@
-"""What the records say about a candidate, in words. Every sentence is filled from a figure; nothing is guessed."""
+"""What the records say about a candidate, in words. Every sentence is filled in from a figure; nothing is guessed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was measured of a candidate and how near it is to its limits: in sentences."""
+"""What was measured on a candidate and how near it is to its limits: in sentences."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nas.statistics import describe_interval, wilson_interval
 
 
 def describe_accuracy(records: RunRecords, candidate_id: str) -> str:
-    """What accuracy was measured, on how many images, after which training, and how sure it is."""
+    """What accuracy was measured, on how many images, after which training, and how certain it is."""
     trial = records.find(candidate_id)
     if trial.validation_accuracy is None:
         return f"{trial.id} has no accuracy: it is {END_NAMES[trial.state]}: {plain(trial.reason)}"

@@ -19,7 +19,7 @@ _SHOWN_RANKS = 8
 
 
 def count_outcomes(records: RunRecords) -> str:
-    """How many proposals ended how, with their ids, and what the rejected ones broke."""
+    """The number of proposals with each outcome, their ids, and what the rejected ones broke."""
     lines = [f"{len(records.trials)} proposals were made."]
     for state, count in sorted(records.counts.items(), key=lambda item: -item[1]):
         ids = [trial.id for trial in records.trials if trial.state == state]

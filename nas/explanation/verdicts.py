@@ -92,7 +92,7 @@ def _describe_front(records: RunRecords, trial: Trial) -> str:
 
 
 def describe_effect(effect: Effect, records: RunRecords) -> str:
-    """What a change would do, whether it may be, and whether the run tried it."""
+    """What a change would do, whether it is legal, and whether the run tried it."""
     lines = [
         f"In {effect.candidate} stage {edit.stage} {edit.field} is {format_choice(edit.value)} already."
         for edit in effect.unchanged

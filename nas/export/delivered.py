@@ -1,4 +1,4 @@
-"""What an export tells of itself once its folder is written."""
+"""What an export reports once its folder is written."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 NUM_CALIBRATION_IMAGES = 256
 CALIBRATION_SEED = 0
 NUM_ONNX_IMAGES = 16
-ONNX_TOLERANCE = 1e-4  # of the largest logit: float32 sums in another order
+ONNX_TOLERANCE = 1e-4  # of the largest logit: float32 sums in a different order
 PACKAGES = ("torch", "tensorflow", "keras", "tflite-micro", "onnx", "onnxscript", "onnxruntime", "numpy")
 
 
@@ -66,7 +66,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class _Exports:
-    """The chosen network, its converted models and what was measured on them. `quantization` tells of the choice."""
+    """The chosen network, its converted models and what was measured on them. `quantization` records the choice."""
 
     chosen: Converted
     quantization: QuantizationChoice
@@ -93,11 +93,10 @@ def export(
 ) -> Delivery:
     """Write the delivery folder of a trained network and return its metrics; the same arguments give the same bytes.
 
-    `training` says where the weights come from, `provenance` how to make them again.
-    Where int8 loses too much on validation images, `finetuning` may replace the network (`choose_int8`).
-    This is where the test split is read, once, all of it. Raises CheckError, with figures, for a model that does not
-    fit the order's limits, an operator TFLM lacks, or an ONNX file that computes something else; SettingError for a
-    folder that must not be replaced or cannot be written.
+    `training` says where the weights come from, `provenance` how to reproduce them. Where int8 loses too much on
+    validation images, `finetuning` may replace the network (`choose_int8`). The whole test split is read here, and only
+    once. Raises CheckError, with figures, for a model that does not fit the order's limits, an operator TFLM lacks, or
+    an ONNX file that computes something else; SettingError for a folder that must not be replaced or cannot be written.
     """
     check_replaceable(order.folder)
 
@@ -164,7 +163,7 @@ def _gather_metrics(
     training: TrainingOrigin,
     provenance: Provenance,
 ) -> DeliveryMetrics:
-    """What the delivered network is worth and costs, estimated beside measured; the files are still to come."""
+    """The delivered network's accuracies and costs, estimated and measured; `files` is filled in later."""
     accuracies, model, measured = exports.answers.accuracies(), exports.chosen.model, exports.chosen.measured
     estimated, limits, num_images = order.estimated, order.limits, len(dataset.test)
     input_format, output_format = _find_formats(model, dataset)
@@ -211,14 +210,14 @@ def _gather_metrics(
 
 
 def _find_formats(model: bytes, dataset: Dataset) -> tuple[InputFormat, OutputFormat]:
-    """What goes in and comes out of an int8 model."""
+    """The input and output formats of an int8 model."""
     entry, answer = read_quantization(model)
     mean, std = tuple(dataset.mean), tuple(dataset.std)
     return InputFormat(mean, std, entry.scale, entry.zero_point), OutputFormat(answer.scale, answer.zero_point)
 
 
 def _calibration_images(dataset: Dataset, task: Task) -> NDArray[np.float32]:
-    """Training images, each class with its share, prepared as (N, H, W, C)."""
+    """Training images, stratified by class, prepared as (N, H, W, C)."""
     count = min(NUM_CALIBRATION_IMAGES, len(dataset.train))
     chosen = dataset.train.take(draw_stratified(dataset.train.labels, count, CALIBRATION_SEED))
     return prepare(chosen.images, dataset, task)
@@ -227,7 +226,7 @@ def _calibration_images(dataset: Dataset, task: Task) -> NDArray[np.float32]:
 def _require_fit(model: bytes, measured: ArenaMeasurement, estimated: Price, limits: ExportLimits) -> int:
     """Arena bytes needed on the 32-bit MCU; raises CheckError when they or the flash exceed the limits.
 
-    That is the estimate, plus what the measurement on this host exceeds its own estimate by.
+    That is the estimate, plus the excess of the measurement on this host over its own estimate.
     """
     needed = estimated.arena_bytes + max(0, measured.total_bytes - estimated.host_arena_bytes)
     flash = flash_bytes(len(model))
@@ -246,7 +245,7 @@ def _require_fit(model: bytes, measured: ArenaMeasurement, estimated: Price, lim
 
 
 def _compare_onnx(onnx_model: bytes, network: Network, images: NDArray[np.float32]) -> float:
-    """Largest difference of a logit between onnxruntime and torch on real images; CheckError when it is no rounding."""
+    """Largest logit difference between onnxruntime and torch on real images; CheckError if it exceeds rounding."""
     import torch
 
     inputs = np.ascontiguousarray(images.transpose(0, 3, 1, 2))  # (N, H, W, C) -> (N, C, H, W)

@@ -51,7 +51,7 @@ def fit_affine(task: Task, mean: Sequence[float], std: Sequence[float], quantiza
 
 
 def quantize_frames(frames: Images, task: Task, affine: PixelAffine) -> NDArray[np.int8]:
-    """int8 input (N, height, width, channels) of frames (N, h, w, 1 or 3) of any size: firmware/preprocess.c's own.
+    """int8 input (N, height, width, channels) of frames (N, h, w, 1 or 3) of any size, as in firmware/preprocess.c.
 
     The frame is stretched: bilinear, half-pixel centres, no antialiasing. Grayscale fills every channel; RGB becomes
     ITU-R 601 luma for a network of one channel.

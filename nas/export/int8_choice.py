@@ -1,4 +1,4 @@
-"""Which int8 model is delivered: of the network as trained, or, where that loses too much, of one fine-tuned."""
+"""Which int8 model is delivered: that of the network as trained or, where it loses too much, of a fine-tuned copy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nas.training.jobs import Finetuned
 if TYPE_CHECKING:
     from nas.network.network import Network
 
-# A large network takes long in TFLM's reference kernels. Where the two models are right on different 2% of the images,
+# A large network is slow in TFLM's reference kernels. Where only one of the two models is right on 2% of the images,
 # the standard error of their difference is sqrt(0.02 / 2000) = 0.3 points.
 MOST_IMAGES = 2000
 DRAW_SEED = 0
@@ -27,7 +27,7 @@ DRAW_SEED = 0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Converted:
-    """A network and its int8 model, known to fit. `arena_bytes` is the need of the 32-bit MCU."""
+    """A network and its int8 model, known to fit. `arena_bytes` is what the 32-bit MCU needs."""
 
     network: Network
     model: bytes
@@ -37,10 +37,10 @@ class Converted:
 
 @dataclass(frozen=True, slots=True)
 class Finetuning:
-    """Where fine-tuning begins, and how it is done.
+    """When fine-tuning is done, and how.
 
-    `threshold` is the tolerated loss of validation accuracy (fraction). `run` takes the calibration images, float32
-    (N, H, W, C), and leaves the network it starts from as it is.
+    `threshold` is the tolerated loss of validation accuracy (fraction). `run` takes the calibration images, float32 (N,
+    H, W, C), and leaves the network it starts from unchanged.
     """
 
     threshold: float
@@ -49,14 +49,14 @@ class Finetuning:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Right answers of float and int8 on the same `num_images`."""
+    """Correct answers of float and int8 on the same `num_images`."""
 
     num_images: int
     float_right: int
     int8_right: int
 
     def exceeds(self, threshold: float) -> bool:
-        """Whether int8 loses more than the threshold; counted in images, so that a loss of just so much does not."""
+        """Whether int8 loses more than the threshold; counted in images, so that exactly that loss does not."""
         return self.float_right - self.int8_right > threshold * self.num_images + 1e-9
 
     def accuracies(self) -> ValidationAccuracies:
@@ -73,10 +73,11 @@ def choose_int8(
     task: Task,
     tell: Callable[..., None],
 ) -> tuple[Converted, QuantizationChoice]:
-    """What to deliver, and the record of the decision, which only validation images take part in.
+    """What to deliver, and the record of the decision, which rests on validation images alone.
 
-    `start` loses no more than the threshold: it is kept. Else fine-tuning runs once, its network is converted, and the
-    int8 model with more right answers is kept, `start` on a tie or a failure. `calibration` as in `Finetuning.run`.
+    If `start` loses no more than the threshold, it is kept. Otherwise fine-tuning runs once, its network is converted,
+    and the int8 model with more correct answers is kept, `start` on a tie or a failure. `calibration` as in
+    `Finetuning.run`.
     """
     split = _draw(dataset.validation)
 
@@ -110,7 +111,7 @@ def choose_int8(
 
 
 def _draw(validation: Split) -> Split:
-    """The whole split, or `MOST_IMAGES` of it, each class with its share."""
+    """The whole split, or `MOST_IMAGES` of it, stratified by class."""
     if len(validation) <= MOST_IMAGES:
         return validation
     return validation.take(draw_stratified(validation.labels, MOST_IMAGES, DRAW_SEED))

@@ -1,4 +1,4 @@
-"""The metrics of a delivery: what the delivered network is, is worth and costs, and where it comes from."""
+"""The metrics of a delivery: what the delivered network is, its accuracy, its costs and where it comes from."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class InputFormat:
 
 @dataclass(frozen=True, slots=True)
 class OutputFormat:
-    """What the model answers: logit = scale * (integer - zero_point)."""
+    """What the model returns: logit = scale * (integer - zero_point)."""
 
     scale: float
     zero_point: int
@@ -44,7 +44,7 @@ class OutputFormat:
 class TestIntervals:
     """95% intervals of the two test accuracies."""
 
-    __test__ = False  # no test, whatever pytest makes of the name
+    __test__ = False  # not a test, whatever pytest makes of the name
 
     float_test_accuracy: Interval
     int8_test_accuracy: Interval
@@ -111,7 +111,7 @@ class ClassFigures:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """How to make the delivery again. `recipes` are the training settings by phase, as they are written."""
+    """How to reproduce the delivery. `recipes` are the training settings by phase, as written."""
 
     command: str
     seed: int
@@ -123,8 +123,8 @@ class DeliveryMetrics:
     """Every figure of a delivery, in the order of metrics.json. Accuracies are fractions, `operators` TFLite's names.
 
     `required_arena_bytes` is the 32-bit MCU's need, `firmware_arena_bytes` what the firmware reserves,
-    `onnx_max_difference` that of a logit between onnxruntime and torch. `files` are SHA-256 digests of everything else
-    in the folder. `quantization` is None in records from before networks were fine-tuned for int8.
+    `onnx_max_difference` the largest of a logit between onnxruntime and torch. `files` are SHA-256 digests of
+    everything else in the folder. `quantization` is None in records from before networks were fine-tuned for int8.
     """
 
     candidate: str
@@ -173,7 +173,7 @@ class DeliveryMetrics:
         return read_record(cls, data)
 
     def to_brief(self) -> dict[str, Any]:
-        """`to_dict` without what is long and stays in metrics.json: operators, versions and files."""
+        """`to_dict` without the long parts, which stay in metrics.json: operators, versions and files."""
         return {name: value for name, value in self.to_dict().items() if name not in _LONG_LISTS}
 
     @classmethod

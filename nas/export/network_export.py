@@ -1,4 +1,4 @@
-"""Exporting one network outside a run: the same delivery folder, without a search to tell of."""
+"""Exporting one network outside a run: the same delivery folder, without a search to report."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def export_network(
 ) -> Delivery:
     """Write the delivery folder of a trained network: int8 TFLite, ONNX, weights, firmware, metrics and model card.
 
-    `recipe` and `seed` are those it was trained by, for the card. Where int8 loses more than `finetuning.threshold`
-    against float on validation images, a copy is fine-tuned for int8, and the better one delivered. The whole test
-    split is read. Raises CheckError, with figures, for a network that does not fit the board or the budget, and
+    `recipe` and `seed` are those it was trained with, for the card. Where int8 loses more than `finetuning.threshold`
+    against float on validation images, a copy is fine-tuned for int8, and the better of the two is delivered. The whole
+    test split is read. Raises CheckError, with figures, for a network that does not fit the board or the budget, and
     SettingError for a folder that holds anything but an earlier delivery.
     """
     from nas.training.network_training import finetune_network  # late: torch

@@ -1,4 +1,4 @@
-"""What shall be exported, where to, and the limits it must keep there; what an export brings."""
+"""What to export, where to, and the limits it must keep there; what an export returns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nas.training.jobs import TrainedPhase
 
 @dataclass(frozen=True, slots=True)
 class ExportLimits:
-    """What a delivery must keep: the budget's `flash_bytes` and `peak_sram_bytes`; `ram_bytes` can hold an arena."""
+    """What a delivery must keep: the budget's `flash_bytes` and `peak_sram_bytes`; an arena may lie in `ram_bytes`."""
 
     board_name: str
     ram_bytes: int
@@ -23,7 +23,7 @@ class ExportLimits:
 
 @dataclass(frozen=True, slots=True)
 class ExportOrder:
-    """What shall be exported where. `estimated` is what the candidate costs by the estimators.
+    """What to export and where to. `estimated` is what the candidate costs by the estimators.
 
     `explanation` is the text of EXPLANATION.md.
     """
@@ -38,7 +38,7 @@ class ExportOrder:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """The metrics of a delivery, and the outcome of fine-tuning for int8 where that was tried on the way."""
+    """The metrics of a delivery, and the outcome of fine-tuning for int8 if it was tried on the way."""
 
     metrics: DeliveryMetrics
     finetuning: TrainedPhase | None = None

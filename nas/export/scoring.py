@@ -1,4 +1,4 @@
-"""What a network is worth: float and int8 answers on a whole split, overall and class by class."""
+"""How accurate a network is: float and int8 answers on a whole split, overall and class by class."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from nas.space.architecture import Task
 if TYPE_CHECKING:
     from nas.network.network import Network
 
-CHUNK_IMAGES = 256  # images that lie in memory as float at a time
+CHUNK_IMAGES = 256  # images held in memory as float at a time
 
 
 @dataclass(frozen=True, slots=True)
 class Accuracies:
-    """Top-1 accuracies on a split, and the share of images on which float and int8 say the same, as fractions."""
+    """Top-1 accuracies on a split, and the share of images on which float and int8 agree, as fractions."""
 
     float_accuracy: float
     int8_accuracy: float
@@ -39,7 +39,7 @@ class Answers:
     labels: NDArray[np.int64]
 
     def accuracies(self) -> Accuracies:
-        """How often each is right, and how often both say the same."""
+        """How often each is right, and how often they agree."""
         int8_answers = self.int8_logits.argmax(axis=1)
         return Accuracies(
             float_accuracy=float(np.mean(self.float_answers == self.labels)),
@@ -48,7 +48,7 @@ class Answers:
         )
 
     def per_class(self, class_names: tuple[str, ...]) -> tuple[ClassFigures, ...]:
-        """Of every class with test images, the largest drop first: both accuracies, and how much int8 loses."""
+        """Both accuracies of every class with test images, and how much int8 loses; the largest drop first."""
         int8_answers = self.int8_logits.argmax(axis=1)
         rows = []
         for label, name in enumerate(class_names):
@@ -80,7 +80,7 @@ def answer_split(
 ) -> Answers:
     """Answers on the whole `split` of `dataset`, the int8 ones in an arena of `arena_bytes`: proof that it is enough.
 
-    `tell(step, done, total)` is called as the work goes on; `name` is what it calls the split.
+    `tell(step, done, total)` is called as the work progresses; `name` is what it calls the split.
     """
     from nas.training.prediction import predict_logits  # late: torch
 

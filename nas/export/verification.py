@@ -23,7 +23,7 @@ MODEL_FILE, VECTORS_FILE = "model.tflite", "test_vectors.safetensors"
 def verify_delivery(folder: Path) -> DeliveryMetrics:
     """The metrics of a delivery whose files, operators, sources, arena and test vectors all agree.
 
-    Raises SettingError for a folder that is no delivery, CheckError that names the first thing that does not hold.
+    Raises SettingError for a folder that is not a delivery, CheckError naming the first thing that does not hold.
     """
     found = _load_metrics(folder)
     try:
@@ -76,7 +76,7 @@ def _check_model(firmware: FirmwareModel) -> None:
 
 
 def _check_arena(firmware: FirmwareModel) -> None:
-    """The firmware reserves what the MCU needs, and TFLM starts here in the arena that is said to be enough."""
+    """The firmware reserves what the MCU needs, and TFLM starts here in the arena that is said to suffice."""
     if firmware.arena_bytes < firmware.required_arena_bytes:
         figures = f"the model needs {firmware.required_arena_bytes:,} bytes; kArenaBytes is {firmware.arena_bytes:,}"
         raise CheckError(f"the firmware's arena must be large enough; {figures}; export again")

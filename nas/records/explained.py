@@ -60,9 +60,9 @@ class CheckedClaim(JsonRecord):
 class Explanation(JsonRecord):
     """Why a candidate is what it is, in at most a page.
 
-    `mode`: a model "selected" among the system's claims, "claimed" by itself and was checked, or nobody was asked
-    ("system"; `note` says why). `selected` are the system's claims in the order in which they are told, `checked` the
-    model's own, `num_offered` counts the claims the system had derived.
+    `mode`: a model "selected" among the system's claims, "claimed" by itself and was checked, or none was asked
+    ("system"; `note` says why). `selected` are the system's claims in the order in which they are presented, `checked`
+    the model's own, `num_offered` counts the claims the system had derived.
     """
 
     candidate: str

@@ -1,4 +1,4 @@
-"""What came of a candidate after the search: its later phases and its delivery."""
+"""What became of a candidate after the search: its later phases and its delivery."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nas.training import TrainedPhase
 class CandidateOutcome:
     """The full training, the distillation, the fine-tuning for int8 and the delivery of a candidate.
 
-    None is what was not done, or not yet.
+    None stands for what was not done, or not yet.
     """
 
     full: TrainedPhase | None = None
@@ -28,7 +28,7 @@ class CandidateOutcome:
         return tuple(phase for phase in (self.full, self.distill, self.qat) if phase is not None)
 
     def with_phase(self, phase: TrainedPhase) -> CandidateOutcome:
-        """The outcome with one more phase; raises ValueError for one that is none of a delivery."""
+        """The outcome with one more phase; raises ValueError for one that is not part of a delivery."""
         match phase.phase:
             case "full":
                 return replace(self, full=phase)
@@ -41,7 +41,7 @@ class CandidateOutcome:
 
     @classmethod
     def from_brief(cls, record: Mapping[str, Any]) -> CandidateOutcome:
-        """The outcome that a delivery's state holds: phases without curves, metrics without what is long.
+        """The outcome that a delivery's state holds: phases without curves, metrics without their long parts.
 
         Raises KeyError, TypeError or ValueError for anything else.
         """

@@ -1,4 +1,4 @@
-"""What a run tells of itself: its sessions, its nodes, and what passed between it and its chat model and tools."""
+"""What a run reports: its sessions, its nodes, and what passed between it and its chat model and tools."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class DesignerTraits(JsonRecord):
 class RunStarted(Event):
     """A session of a run begins: the first one, or after an interruption (`resumed`).
 
-    `format` is that of the lines which follow. `input` is (height, width, channels), `num_images` counts the images of
+    `format` is that of the lines that follow. `input` is (height, width, channels), `num_images` counts the images of
     each split, `config` holds the settings.
     """
 
@@ -54,7 +54,7 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class RunForked(Event):
-    """The run goes on by itself from a step of another run."""
+    """The run continues on its own from a step of another run."""
 
     kind: ClassVar[str] = "run_forked"
     run: str
@@ -63,7 +63,7 @@ class RunForked(Event):
 
 @dataclass(frozen=True, slots=True)
 class Usage(JsonRecord):
-    """What a chat model took: answers, tokens read and written where it says, wall seconds."""
+    """What a chat model used: answers, tokens read and written where it reports them, wall seconds."""
 
     answers: int
     input_tokens: int
@@ -75,7 +75,8 @@ class Usage(JsonRecord):
 class RunFinished(Event):
     """What a finished run left behind, in plain figures; also the JSON document of `run --json`.
 
-    `counts`: how many proposals ended how. `winners` were approved; `deliveries`: candidate -> phase -> figures.
+    `counts`: the number of proposals with each outcome. `winners` were approved; `deliveries`: candidate -> phase ->
+    figures.
     """
 
     kind: ClassVar[str] = "run_finished"
@@ -99,7 +100,7 @@ class RecordsMended(Event):
 
 @dataclass(frozen=True, slots=True)
 class TrackingFailed(Event):
-    """The run is mirrored into no store any more."""
+    """The run is no longer mirrored into a store."""
 
     kind: ClassVar[str] = "tracking_failed"
     error: str
@@ -139,7 +140,7 @@ class NodeWaiting(Event):
 
 @dataclass(frozen=True, slots=True)
 class DriveChosen(Event):
-    """How the designer is driven, and by what that was decided: a setting, its kind or check questions."""
+    """How the designer is driven, and what decided that: a setting, its kind or check questions."""
 
     kind: ClassVar[str] = "drive_chosen"
     drive: Literal["guided", "autonomous"]
@@ -169,9 +170,9 @@ class ToolRequest(JsonRecord):
 
 @dataclass(frozen=True, slots=True)
 class LlmRequested(Event):
-    """A request to the chat model; its first `num_told` messages stand in earlier requests and not in `messages`.
+    """A request to the chat model; its first `num_told` messages are in earlier requests and not in `messages`.
 
-    `key` depends on all that the answer depends on.
+    `key` depends on everything that the answer depends on.
     """
 
     kind: ClassVar[str] = "llm_requested"
@@ -186,9 +187,10 @@ class LlmRequested(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LlmAnswered(Event):
-    """What is kept of the chat model's answer. `num_calls_left_out`: calls beyond the most that are taken.
+    """What is kept of the chat model's answer. `num_calls_left_out`: calls beyond the most that are accepted.
 
-    `usage` counts tokens, None where the chat model does not say; `metadata` holds what else it said of the answer.
+    `usage` counts tokens, None where the chat model does not report them; `metadata` holds what else it reported about
+    the answer.
     """
 
     kind: ClassVar[str] = "llm_answered"
@@ -234,7 +236,7 @@ class ToolAnswered(Event):
 
 @dataclass(frozen=True, slots=True)
 class ToolUnknown(Event):
-    """A tool was called that there is not."""
+    """A tool was called that does not exist."""
 
     kind: ClassVar[str] = "tool_unknown"
     tool: str
@@ -243,7 +245,7 @@ class ToolUnknown(Event):
 
 @dataclass(frozen=True, slots=True)
 class CallsIgnored(Event):
-    """Calls were left out because one was asked for."""
+    """Calls were left out because only one was asked for."""
 
     kind: ClassVar[str] = "calls_ignored"
     tools: tuple[str, ...]

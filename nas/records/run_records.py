@@ -39,13 +39,13 @@ class FrontChange:
 
 @dataclass(frozen=True)
 class RunRecords:
-    """Trials and what else is known. `trials` holds every proposal in order.
+    """Trials and everything else that is known. `trials` holds every proposal in order.
 
-    `num_images`: images in the splits "train", "validation" and "test", where known. `outcomes` are those of the
-    phases after the search, by candidate. `started` is the latest session's first word, `finished` the run's last,
-    `seconds` lie between them (None where no clock is on record); `feedback` is told by proposal, `explanations` by
-    candidate. `what_ifs` were trained on request and are no part of the search. Everything but the trials is empty
-    while the run itself asks.
+    `num_images`: images in the splits "train", "validation" and "test", where known. `outcomes` are those of the phases
+    after the search, by candidate. `started` is the latest session's first event, `finished` the run's last, `seconds`
+    the time between them (None where no times are on record); `feedback` is keyed by proposal, `explanations` by
+    candidate. `what_ifs` were trained on request and are not part of the search. Everything but the trials is empty
+    when the run itself is asking.
     """
 
     trials: tuple[Trial, ...]
@@ -74,7 +74,7 @@ class RunRecords:
         return self._by_id.get(candidate_id)
 
     def find(self, candidate_id: str) -> Trial:
-        """The trial of that id, also one that never was a network; raises ProposalError for an unknown one."""
+        """The trial of that id, even one that was never a network; raises ProposalError for an unknown one."""
         trial = self._by_id.get(candidate_id)
         if trial is None:
             known = ", ".join(list(self._by_id)[-_NUM_IDS_SHOWN:]) or "-"
@@ -117,7 +117,7 @@ class RunRecords:
 
     @property
     def counts(self) -> Counter[str]:
-        """How many proposals ended how."""
+        """The number of proposals with each outcome."""
         return Counter(trial.state for trial in self.trials)
 
     @property
@@ -126,7 +126,7 @@ class RunRecords:
         return tuple(candidate for candidate, outcome in self.outcomes.items() if outcome.metrics is not None)
 
     def outcome(self, candidate_id: str) -> CandidateOutcome:
-        """What came of it after the search, so far."""
+        """What became of it after the search, so far."""
         return self.outcomes.get(candidate_id, CandidateOutcome())
 
     def known_as(self, architecture: Architecture) -> Trial | None:
@@ -136,16 +136,16 @@ class RunRecords:
 
     @cached_property
     def hypervolume(self) -> float:
-        """The share in [0, 1] that the front dominates of the box up to the budget's MACs and flash bytes."""
+        """The share in [0, 1] of the box up to the budget's MACs and flash bytes that the front dominates."""
         return self._measure(self.front)
 
     @property
     def most_accurate(self) -> Trial | None:
-        """The trained trial with the best validation accuracy, the earliest of equals."""
+        """The trained trial with the best validation accuracy, the earliest on a tie."""
         return self.trained[0] if self.trained else None
 
     def snapshot(self) -> RunRecords:
-        """These records: nothing is added to them any more."""
+        """These records, which no longer change."""
         return self
 
     def _measure(self, front: Sequence[Trial]) -> float:
@@ -173,32 +173,32 @@ def load_records(
 ) -> RunRecords:
     """The read model of a run on disk; raises CheckError for damaged records.
 
-    The trace says what the network must read and answer; `guess_task` is asked where it is still empty.
+    The trace says what the network must read and answer; `guess_task` is called while it is still empty.
     """
-    told = _read_trace(store.load_trace())
-    task = _read_task(told.started, stem_channels) if told.started else guess_task()
+    facts = _read_trace(store.load_trace())
+    task = _read_task(facts.started, stem_channels) if facts.started else guess_task()
     return RunRecords(
         tuple(store.load_trials()),
         space,
         task,
         budget,
         board,
-        num_images=told.started.num_images if told.started else {},
-        outcomes=told.outcomes,
-        started=told.started,
-        finished=told.finished,
-        seconds=_seconds_between(told.started_at, told.finished_at),
-        winners=told.winners,
-        drive=told.drive,
-        feedback=told.feedback,
-        num_answers=told.num_answers,
+        num_images=facts.started.num_images if facts.started else {},
+        outcomes=facts.outcomes,
+        started=facts.started,
+        finished=facts.finished,
+        seconds=_seconds_between(facts.started_at, facts.finished_at),
+        winners=facts.winners,
+        drive=facts.drive,
+        feedback=facts.feedback,
+        num_answers=facts.num_answers,
         what_ifs=tuple(store.load_what_ifs()),
-        explanations=told.explanations,
+        explanations=facts.explanations,
     )
 
 
 @dataclass(slots=True)
-class _Told:
+class _TraceFacts:
     """What a trace says, gathered line by line."""
 
     outcomes: dict[str, CandidateOutcome] = field(default_factory=dict)
@@ -213,29 +213,29 @@ class _Told:
     explanations: dict[str, Explanation] = field(default_factory=dict)
 
 
-def _read_trace(trace: Iterable[TraceLine]) -> _Told:
-    told = _Told()
+def _read_trace(trace: Iterable[TraceLine]) -> _TraceFacts:
+    facts = _TraceFacts()
     for line in trace:
         match line.event:
             case RunStarted() as started:
-                told.started, told.started_at = started, line.time
+                facts.started, facts.started_at = started, line.time
             case RunFinished() as finished:
-                told.finished, told.finished_at = finished, line.time
+                facts.finished, facts.finished_at = finished, line.time
             case DriveChosen() as drive:
-                told.drive = drive
+                facts.drive = drive
             case LlmAnswered():
-                told.num_answers += 1
+                facts.num_answers += 1
             case FeedbackGiven() as feedback:
-                told.feedback[feedback.candidate] = feedback
+                facts.feedback[feedback.candidate] = feedback
             case PhaseFinished() | Delivered() as delivered:
-                _read_outcome(told.outcomes, delivered)
+                _read_outcome(facts.outcomes, delivered)
             case Explained(explanation):
-                told.explanations[explanation.candidate] = explanation
+                facts.explanations[explanation.candidate] = explanation
             case NodeFinished(node="select", update=update):
-                told.winners = tuple(update["winners"])
+                facts.winners = tuple(update["winners"])
             case _:
                 pass
-    return told
+    return facts
 
 
 def _read_outcome(outcomes: dict[str, CandidateOutcome], event: PhaseFinished | Delivered) -> None:

@@ -1,4 +1,4 @@
-"""The one view of a run that tools, explanations, reports and the conversation ask, while it works and afterwards."""
+"""The one view of a run that tools, explanations, reports and the conversation query, during the run and afterwards."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class RunView(Protocol):
-    """What can be asked of a run. Its workspace serves it while the run works, its records serve it at any time."""
+    """What can be asked of a run. Its workspace provides it during the run, its records at any time."""
 
     @property
     def space(self) -> SearchSpace:
@@ -40,21 +40,21 @@ class RunView(Protocol):
 
     @property
     def hypervolume(self) -> float:
-        """The share in [0, 1] that the front dominates of the box up to the budget's MACs and flash bytes."""
+        """The share in [0, 1] of the box up to the budget's MACs and flash bytes that the front dominates."""
 
     @property
     def most_accurate(self) -> Trial | None:
-        """The trained trial with the best validation accuracy, also where it is not on the front."""
+        """The trained trial with the best validation accuracy, even if it is not on the front."""
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many proposals ended how."""
+        """The number of proposals with each outcome."""
 
     def find(self, candidate_id: str) -> Trial:
         """The trial of that id; raises ProposalError for an unknown one."""
 
     def assess(self, candidate_id: str) -> Assessment:
-        """Its exact costs and what they violate, with the cheapest edits; raises ProposalError for no network."""
+        """Its exact costs and what they violate, with the cheapest edits; raises ProposalError if not a network."""
 
     def snapshot(self) -> RunRecords:
         """The records as they stand now."""

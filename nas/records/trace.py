@@ -65,7 +65,7 @@ class StepCounter:
 class Step:
     """One step with the lines of the attempt that finished it. `session`: the latest `run_started` before it.
 
-    `num_attempts` counts how often the node was started for it; `end` is there once it was finished.
+    `num_attempts` counts how often the node was started for it; `end` is set once it has finished.
     """
 
     number: int
@@ -78,7 +78,7 @@ class Step:
 
     @property
     def is_finished(self) -> bool:
-        """Whether its node came to its end."""
+        """Whether its node finished."""
         return self.end is not None
 
     @property
@@ -93,7 +93,7 @@ class Step:
 
     @property
     def told(self) -> list[TraceLine]:
-        """The step's lines as today's format tells them."""
+        """The step's lines in today's format."""
         is_old = self.session is None or self.session.format < 2
         return _leave_out_prices(self.lines) if is_old else self.lines
 
@@ -124,7 +124,7 @@ def read_steps(trace: Iterable[TraceLine]) -> list[Step]:
 
 
 def _leave_out_prices(lines: list[TraceLine]) -> list[TraceLine]:
-    """The lines without the calls that told the prices of a proposal just before its judgement."""
+    """The lines without the calls that reported the prices of a proposal just before its judgement."""
     kept: list[TraceLine] = []
     for line in lines:
         if isinstance(line.event, ProposalJudged) and _name_calls(kept[-4:]) == _PRICES_OF_FORMAT_1:

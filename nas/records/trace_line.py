@@ -33,9 +33,9 @@ from nas.records.run_events import (
 from nas.search.search_events import FeedbackGiven, FrontChanged, ProposalJudged
 from nas.training.phase_events import PhaseFinished
 
-Record = Mapping[str, Any]  # a line as JSON has it
+Record = Mapping[str, Any]  # a line as parsed JSON
 
-# 1: before a proposal was judged, its two prices were told as calls of tools; 2: the judgement alone tells them
+# 1: before a proposal was judged, its two prices were recorded as tool calls; 2: the judgement alone holds them
 FORMAT = 2
 _CLASSES: tuple[type[Event], ...] = (
     *(RunStarted, RunForked, RunFinished, RecordsMended, TrackingFailed),

@@ -1,4 +1,4 @@
-"""What a search tells of itself: what a proposal was based on, how it was judged, and how the front changed."""
+"""What a search reports: what a proposal was based on, how it was judged, and how the front changed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FeedbackGiven(Event):
 
 @dataclass(frozen=True, slots=True)
 class ProposalJudged(Event):
-    """A proposal was priced and compared with the limits; figures are None where it was no network."""
+    """A proposal was priced and compared with the limits; figures are None where it was not a network."""
 
     kind: ClassVar[str] = "judged"
     candidate: str

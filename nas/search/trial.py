@@ -33,10 +33,10 @@ def read_candidate_number(candidate_id: str) -> int:
 class Trial:
     """One proposal and its outcome; every field is JSON-safe through `to_dict`.
 
-    `number` counts proposals from 1. `costs` are known once it was priced.
-    `validation_accuracy` is a fraction. A trial in state "proposed" is new or legal and waits; it is never on disk. An
-    "untrained" one was legal, but an autonomous designer went on without training it. A
-    "stopped" one ended its mini-phase early: its curve is all that is known of its accuracy.
+    `number` counts proposals from 1. `costs` are known once it has been priced. `validation_accuracy` is a fraction. A
+    trial in state "proposed" is new or legal and waiting; it is never on disk. An "untrained" one was legal, but an
+    autonomous designer moved on without training it. A "stopped" one ended its mini-phase early: its curve is all that
+    is known about its accuracy.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""Freed memory kept for the next step: what a training step allocates, the one before it has just given back."""
+"""Keeps freed memory for the next training step, which allocates what the one before has just freed."""
 
 import ctypes
 import platform
@@ -14,15 +14,15 @@ SETTINGS = {M_MMAP_THRESHOLD: 1 << 30, M_TRIM_THRESHOLD: (1 << 31) - 1, M_TOP_PA
 def kept_memory() -> Iterator[None]:
     """Let the C library keep freed memory in the process while the context lasts, and give it back at the end.
 
-    By default glibc returns every large block to the system, which then clears each of its pages anew at every step: on
-    a CPU a third of a small network's training time. Other C libraries are left as they are.
+    By default glibc returns every large block to the system, which must then clear its pages again at every step: a
+    third of a small network's training time on a CPU. Other C libraries are left as they are.
     """
     if platform.libc_ver()[0] != "glibc":
         yield
         return
     library = ctypes.CDLL(None)
     for parameter, value in SETTINGS.items():
-        library.mallopt(parameter, value)  # for good: glibc has no way to ask for the values before
+        library.mallopt(parameter, value)  # permanent: glibc cannot report the previous values
     try:
         yield
     finally:

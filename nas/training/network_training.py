@@ -1,4 +1,4 @@
-"""Training one network outside a run: by a recipe from its weights, or on under int8's rounding."""
+"""Training one network outside a run: by a recipe from its present weights, or further under int8's rounding."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def train_network(
 ) -> TrainingResult:
     """The curve and final validation accuracy (fraction) of `network`, trained in place by `recipe`.
 
-    With a `folder`, every epoch leaves a checkpoint there, and the same call goes on after the last one. `on_epoch`
-    hears each epoch. `device` is auto, cpu or cuda; the network is back on the CPU afterwards. A training that failed
-    says so in the result's `failure`; SettingError is raised for a CUDA device that is not there.
+    With a `folder`, every epoch leaves a checkpoint there, and the same call resumes from the last one. `on_epoch` is
+    called for each epoch. `device` is auto, cpu or cuda; the network is back on the CPU afterwards. A training that
+    failed says so in the result's `failure`; raises SettingError for cuda without a CUDA device.
     """
     return train(
         network,
@@ -50,7 +50,7 @@ def train_network(
 def finetune_network(
     network: Network, dataset: Dataset, recipe: QuantizationRecipe, calibration: NDArray[np.float32], *, seed: int = 0
 ) -> Finetuned:
-    """A copy of `network` trained on under int8's rounding; ranges start from `calibration`, prepared (N, H, W, C)."""
+    """A copy of `network` trained further for int8; ranges start from `calibration`, prepared images (N, H, W, C)."""
     tuned = copy.deepcopy(network)
     images = torch.from_numpy(np.ascontiguousarray(calibration.transpose(0, 3, 1, 2)))  # -> (N, C, H, W)
     result = train(

@@ -1,4 +1,4 @@
-"""What a training tells of itself: every epoch while it goes on, and its outcome for the record."""
+"""What training reports: every epoch as it ends, and the outcome for the record."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nas.training.results import EpochResult
 
 @dataclass(frozen=True, slots=True)
 class EpochFinished(Event):
-    """An epoch of a phase is over."""
+    """An epoch of a phase has ended."""
 
     kind: ClassVar[str] = "epoch_finished"
     transient: ClassVar[bool] = True

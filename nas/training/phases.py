@@ -45,8 +45,8 @@ class ChosenWeights:
 class Phases:
     """Trains candidates phase by phase in `folder`; a finished phase is read back instead of trained again.
 
-    `progress` hears every epoch as a transient event. In `teacher_cache` other runs find the logits of a teacher from
-    outside; without it they stay in the folder.
+    `progress` receives every epoch as a transient event. `teacher_cache` shares the logits of an external teacher with
+    other runs; without it they stay in the folder.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Phases:
     def train(self, job: TrainingJob) -> TrainedPhase:
         """The outcome of the job's phase; "distill" (paper, eq. 9-12) needs "full" to have run.
 
-        A loss that stops being a number, memory that does not suffice and a teacher whose training fails are outcomes.
+        A loss that turns NaN or infinite, insufficient memory and a teacher whose training fails are outcomes.
         """
         finished = self._finished(job.candidate_id, job.phase)
         if finished is not None:
@@ -106,10 +106,10 @@ class Phases:
         )
 
     def finetune(self, candidate_id: str, network: Network, calibration: NDArray[np.float32]) -> Finetuned:
-        """A copy of `network` trained on under int8's rounding, phase "qat"; ranges start from `calibration`.
+        """A copy of `network` trained further under int8's rounding, phase "qat"; ranges start from `calibration`.
 
-        `calibration`: prepared images (N, H, W, C). A finished phase is its last checkpoint: other weights to start
-        from would have another one.
+        `calibration`: prepared images (N, H, W, C). A finished phase is recognized by its last checkpoint: different
+        starting weights would have a different one.
         """
         tuned = copy.deepcopy(network)
         images = torch.from_numpy(np.ascontiguousarray(calibration.transpose(0, 3, 1, 2)))  # -> (N, C, H, W)
@@ -134,7 +134,7 @@ class Phases:
         return self._finished(candidate_id, phase) is not None
 
     def record_failure(self, candidate_id: str, phase: JobPhase, reason: str) -> TrainedPhase:
-        """The failed outcome of a phase that ended without leaving one itself, left on disk."""
+        """The failed outcome of a phase that ended without leaving one itself, written to disk."""
         outcome = TrainedPhase.failed(phase, reason)
         folder = self._phase_folder(candidate_id, phase)
         folder.mkdir(parents=True, exist_ok=True)
@@ -162,7 +162,7 @@ class Phases:
         teacher_accuracy: float | None = None,
         stop_rule: StopRule | None = None,
     ) -> TrainedPhase:
-        """Train, or go on after the last checkpoint, and leave weights and outcome."""
+        """Train, or resume from the last checkpoint, and save weights and outcome."""
         folder = self._phase_folder(candidate_id, phase)
         folder.mkdir(parents=True, exist_ok=True)
         result = train(

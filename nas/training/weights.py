@@ -30,11 +30,11 @@ def load_weights(network: nn.Module, path: Path) -> None:
 def write_tensors(
     tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None, *, keep: Path | None = None
 ) -> None:
-    """Write tensors to a safetensors file that appears under its name only when whole; its folder is made.
+    """Write tensors to a safetensors file that appears under its name only when complete; its folder is created.
 
-    The file that was there before moves to `keep`, if given. Raises SettingError where nothing can be written.
+    A file that was there before moves to `keep`, if given. Raises SettingError where it cannot be written.
     """
-    # safetensors stores plain row-major tensors; channels_last weights are laid out anew
+    # safetensors stores plain row-major tensors; channels_last weights are copied into that order
     plain = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

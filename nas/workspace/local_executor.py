@@ -21,8 +21,8 @@ from nas.training.workers import WorkerPool
 class LocalExecutor(Phases):
     """The phases of training, worker processes and the export; needs torch, and tensorflow once it exports.
 
-    With a `pool` candidates that are given together are trained at once. `command` starts this very run again: it
-    stands on the model card.
+    With a `pool`, candidates given together are trained at once. `command` starts this very run again and is printed on
+    the model card.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What the expensive work of a run brought, given again from its trace."""
+"""The results of a run's expensive work, returned again from its trace."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nas.training.phase_events import PhaseFinished
 
 
 class RecordedExecutor:
-    """Gives the outcomes that the `events` of a trace hold; raises CheckError for work nobody recorded."""
+    """Returns the outcomes that the `events` of a trace hold; raises CheckError for work that was not recorded."""
 
     def __init__(self, events: Iterable[Event]) -> None:
         self._phases: dict[tuple[str, str], TrainedPhase] = {}
@@ -38,7 +38,7 @@ class RecordedExecutor:
         return outcome
 
     def export(self, order: ExportOrder) -> Exported:
-        """The recorded metrics; nothing is written. A network that was fine-tuned for int8 was so on the way."""
+        """The recorded metrics; nothing is written. Any fine-tuning for int8 comes with them."""
         metrics = self._deliveries.get(order.candidate_id)
         if metrics is None:
             raise CheckError(f"the trace must hold every delivery; that of {order.candidate_id} is missing")

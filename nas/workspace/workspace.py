@@ -40,7 +40,7 @@ from nas.workspace.proposal import Proposal
 class Workspace:
     """What a run's tools and nodes work on; serves the view of the run (`nas.records.run_view.RunView`) while it works.
 
-    `events` hears of every training and export that ends.
+    `events` receives every finished training and export.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Workspace:
 
     @property
     def hypervolume(self) -> float:
-        """The share in [0, 1] that the front dominates of the box up to the budget's MACs and flash bytes."""
+        """The share in [0, 1] of the box up to the budget's MACs and flash bytes that the front dominates."""
         front = self.front
         if self._measured[0] is not front:
             limits = {"macs_max": self.budget.macs_max, "params_max": self.budget.flash_bytes}
@@ -102,20 +102,20 @@ class Workspace:
 
     @property
     def most_accurate(self) -> Trial | None:
-        """The trained trial with the best validation accuracy, also where it is not on the front."""
+        """The trained trial with the best validation accuracy, even if it is not on the front."""
         return self.index.most_accurate
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many proposals ended how."""
+        """The number of proposals with each outcome."""
         return {state: count for state, count in self.index.counts.items() if count}
 
     def find(self, candidate_id: str) -> Trial:
-        """The trial of a candidate id; raises ProposalError for an id nobody gave out."""
+        """The trial of a candidate id; raises ProposalError for an unknown id."""
         return self.index.find(candidate_id)
 
     def assess(self, candidate_id: str) -> Assessment:
-        """Exact costs and violations of a candidate; the latest one is remembered."""
+        """Exact costs and violations of a candidate; the latest result is cached."""
         if self._assessed is None or self._assessed[0] != candidate_id:
             architecture = self.find(candidate_id).network
             known = self.index.fingerprints
@@ -142,7 +142,7 @@ class Workspace:
         return Proposal(number, self.space, self.task, self.index, self._settle)
 
     def restore(self, pending: Iterable[Mapping[str, Any]]) -> None:
-        """Bring back legal trials that wait in a checkpoint, which is the only place on disk that holds them."""
+        """Restore legal trials waiting in a checkpoint, which is the only place on disk that holds them."""
         for data in pending:
             trial = Trial.from_dict(data)
             if self.index.get(trial.id) is None:
@@ -156,7 +156,7 @@ class Workspace:
         assessment = self.assess(candidate_id)
         priced = replace(trial, costs=assessment.report.price.costs)
         if assessment.violations:
-            # the cheapest edits cure every violation at once: telling them once is enough
+            # the cheapest edits cure every violation at once: stating them once is enough
             told = enumerate(assessment.violations)
             reason = " ".join(violation.sentence(with_edits=index == 0) for index, violation in told)
             return self._settle(replace(priced, state="rejected", violations=assessment.violations, reason=reason))
@@ -198,7 +198,7 @@ class Workspace:
         return TrainingJob(trial.id, trial.network, "mini", self._halving_rules.get(trial.id))
 
     def _train(self, job: TrainingJob) -> TrainedPhase:
-        """The outcome of a training, on record also where a crash came between training and trace."""
+        """The outcome of a training, on record even if a crash came between training and trace."""
         outcome = self._executor.train(job)
         self._events(PhaseFinished(job.candidate_id, outcome))
         return outcome

@@ -54,7 +54,7 @@ GENERATED_FILES = (
 
 @dataclass(frozen=True, slots=True)
 class FirmwareModel:
-    """What the sources are made of. `mean` and `std` are per channel of pixels scaled to [0, 1].
+    """What the sources are generated from. `mean` and `std` are per channel of pixels scaled to [0, 1].
 
     `operators` are the model's, by their names in the schema; `host` is where the arena was measured;
     `required_arena_bytes` is the 32-bit MCU's need and `arena_bytes` what the firmware reserves.
@@ -78,7 +78,7 @@ class FirmwareModel:
 
 
 def read_firmware(metrics: DeliveryMetrics, model: bytes, vectors: TestVectors) -> FirmwareModel:
-    """What the sources are made of, from a delivery's figures; ValueError or ArithmeticError for impossible ones."""
+    """What the sources are generated from, by a delivery's figures; ValueError or ArithmeticError if impossible."""
     task, pixels, arena = metrics.task, metrics.input, metrics.measured_arena
     quantization = Quantization(pixels.scale, pixels.zero_point)
     return FirmwareModel(
@@ -126,7 +126,7 @@ def render_firmware(firmware: FirmwareModel) -> dict[str, str]:
 
 
 def _values(firmware: FirmwareModel) -> dict[str, Any]:
-    """What the templates name."""
+    """The templates' variables."""
     model = firmware.model
     digest = hashlib.sha256(model).hexdigest()
     frames = firmware.vectors.frames
