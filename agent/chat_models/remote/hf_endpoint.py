@@ -22,7 +22,7 @@ HF_URL = "https://router.huggingface.co/v1"
 
 
 class _Client(ChatHuggingFace):
-    """langchain's client with our reading of answers: its own takes some of a model's mistakes for errors."""
+    """langchain's client with our parsing of answers: its own treats some of a model's mistakes as errors."""
 
     @override
     def _create_chat_result(self, response: Mapping[str, Any]) -> ChatResult:
@@ -30,7 +30,7 @@ class _Client(ChatHuggingFace):
 
 
 def connect_hf_endpoint(model: str, settings: ChatModelSettings, key: str) -> ChatServer:
-    """The endpoint at `settings.url` (None: Hugging Face's router) as a place to ask `model`; nothing is sent yet."""
+    """The endpoint at `settings.url` (None: Hugging Face's router) as a server for `model`; nothing is sent yet."""
     place = {"endpoint_url": settings.url} if settings.url else {"repo_id": model}
 
     @asynccontextmanager
