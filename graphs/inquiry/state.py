@@ -47,7 +47,7 @@ class InquiryState(TypedDict):
 
 
 def start_inquiry(question: str, history: list[dict[str, Any]], mode: Mode) -> InquiryState:
-    """The state of a question before anything was done for it."""
+    """The state of a question before anything has been done about it."""
     return InquiryState(
         question=question,
         history=history,
