@@ -18,12 +18,12 @@ CHECKS = (
 
 def main() -> int:
     """Run every check; the exit code is 0 only if all passed."""
-    # the networks of the tests are so small that a second thread costs more than it brings
+    # the tests' networks are so small that a second thread costs more than it gains
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     root = Path(__file__).resolve().parent.parent
     scripts = Path(sys.executable).parent
     failed = []
-    # a file's tests share costly fixtures, so that they stay in one process; -n 0 after it runs all in this one
+    # a file's tests share costly fixtures, so they stay in one process; a later -n 0 runs all in this one
     pytest = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "--durations=15", *sys.argv[1:]]
     for name, command in (*CHECKS, ("pytest", pytest)):
         started = time.monotonic()

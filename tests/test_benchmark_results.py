@@ -1,4 +1,4 @@
-"""A figure without its commit and its machine is worth little."""
+"""Every benchmark figure comes with its commit and machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run that is killed with SIGKILL, again and again in every phase, ends as one that never was."""
+"""A run killed with SIGKILL, repeatedly and in every phase, ends like one that was never killed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def without_seconds(value: Any) -> Any:
 
 
 def kill_in(node: str, delay: float, arguments: tuple[str, ...], folder: Path) -> bool:
-    """Start the command, kill it `delay` seconds after the node has begun; whether it was still in the node."""
+    """Start the command and kill it `delay` seconds after the node began; returns whether it was still in the node."""
     trace = folder / "runs" / "one" / "trace.jsonl"
     known = len(read_lines(trace))
     process = start_kilosmith(*arguments, cwd=folder)
