@@ -236,7 +236,7 @@ def ask_graph(config: RunnableConfig) -> Compiled:  # noqa: ARG001  # the server
 
     def begin(state: AskRequest) -> dict[str, Any]:
         inquiry = open_about(state)
-        # the run by its path: "latest" may be another one when the thread goes on
+        # the run by its path: "latest" may be another one by the time the thread continues
         return {**inquiry.begin(state["question"]), "run": str(inquiry.store.folder), "runs": state.get("runs", "runs")}
 
     def end(state: AskState) -> dict[str, Any]:

@@ -52,7 +52,7 @@ COMPACT = CallFormat('{"name":"', '","arguments":', "}")
 
 
 def read_call_format(answer: str, ends: Iterable[str]) -> CallFormat | None:
-    """The format of `answer`, an assistant's turn that calls the probe; None where it cannot be told.
+    """The format of `answer`, an assistant's turn that calls the probe; None if it cannot be recognized.
 
     `ends` are the texts of the tokens that end a turn: one of them must follow the call.
     """

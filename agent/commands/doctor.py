@@ -1,4 +1,4 @@
-"""`doctor`: what of the installation works."""
+"""`doctor`: which parts of the installation work."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 Spec = dict[str, Any]
 
 SERIES = tuple(f"var(--series-{number})" for number in range(1, 9))
-NAME_WIDTH = 26  # characters beside bars
+NAME_WIDTH = 26  # characters next to bars
 LABEL_ROOM = 1.14  # of the height under a label
 
 

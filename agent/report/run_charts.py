@@ -180,7 +180,7 @@ def draw_endings(endings: Sequence[Ending], title: str) -> Spec:
     """How proposals ended, as bars with their counts."""
     most = max((ending.count for ending in endings), default=1)
     x = quantity("count", title) | {"axis": {"tickMinStep": 1, "format": "d"}}
-    x["scale"] = {"domain": [0, 1.15 * most]}  # room for the numbers beside the bars
+    x["scale"] = {"domain": [0, 1.15 * most]}  # room for the numbers next to the bars
     number = {"type": "text", "align": "left", "dx": 4, "color": "var(--ink)", "aria": False}
     return {
         "height": 36 * len(endings),

@@ -114,7 +114,7 @@ class Inquiry:
         return InquiryNodes(toolbox, records, self.answers, self.events, self.config.seed)
 
     def _train(self, effect: Effect) -> Trial:
-        """Train a what-if as the run trains candidates; it goes on record beside the run's trials, not among them."""
+        """Train a what-if as the run trains candidates; it is recorded separately from the run's trials."""
         config, task = self.config, self.config.resolve_task()
         with hold_interruptions():
             from nas.training import TrainingJob

@@ -170,7 +170,7 @@ class _Again:
     # --- comparing ---------------------------------------------------------------------------------------------
 
     def _compare_trials(self, step: Step) -> None:
-        """What the step settled must stand in trials.jsonl; in the same order unless an interruption changed it."""
+        """What the step settled must be in trials.jsonl, in the same order unless an interruption changed it."""
         settled = self.target.load_trials()
         for trial in settled[self._num_settled :]:
             recorded = self._trials.get(trial.id)

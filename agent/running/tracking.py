@@ -109,7 +109,7 @@ class Tracker:
                 self._log(event.candidate, {f"delivered_{name}": float(value) for name, value in figures.items()})
 
     def _begin(self) -> None:
-        """Begin, or go on with, the search's run."""
+        """Begin or continue the search's run."""
         from mlflow import MlflowClient
 
         for name in ("mlflow", "alembic"):

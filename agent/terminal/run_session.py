@@ -1,4 +1,4 @@
-"""One session with a run: show it, carry it on, save the transcript, and say how to go on if it was interrupted."""
+"""One session with a run: show it, carry it on, save the transcript, and say how to continue if interrupted."""
 
 from __future__ import annotations
 

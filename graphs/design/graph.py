@@ -191,14 +191,14 @@ class DesignNodes:
         return "consult" if state["drive"] == "autonomous" else "screen"
 
     def route_after_consult(self, state: DesignState) -> Literal["screen", "propose"]:
-        """The conversation goes on until a candidate is chosen or the round is over."""
+        """The next node: the conversation continues until a candidate is chosen or the round is over."""
         return "screen" if state["chosen"] or self._is_round_over(state) else "propose"
 
     def _is_round_over(self, state: DesignState) -> bool:
         return is_round_over(state, self.settings, self.designer.context_tokens)
 
     def route_after_screen(self, state: DesignState) -> Literal["evaluate", "propose", "select"]:
-        """Legal candidates are trained once there are enough; else the designer goes on while proposals are left."""
+        """Legal candidates are trained once there are enough; else the designer continues while proposals are left."""
         num_waiting, is_over = len(state["candidates"]), self._is_over(state)
         is_full = num_waiting >= self.settings.batch or state["drive"] == "autonomous"
         if num_waiting and (is_full or is_over):

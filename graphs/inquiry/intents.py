@@ -17,7 +17,7 @@ from nas.space.search_space import Choice, Edit, SearchSpace
 class Intent:
     """A change of one field: to a `value`, a `step` up or down, or by a `factor`; `stages` is empty if none was named.
 
-    `place` is where it stands in the question.
+    `place` is its position in the question.
     """
 
     field: str

@@ -78,7 +78,7 @@ def write_call(matcher: AnswerMatcher, writer: Writer, ends: Ends) -> Iterator[P
 
 
 def write_text(vocabulary: Vocabulary, writer: Writer, ends: Ends, begun: Sequence[int] = ()) -> Iterator[Piece]:
-    """The pieces of a text that goes on after the tokens `begun`, without stop tokens and stop strings."""
+    """The pieces of a text that continues after the tokens `begun`, without stop tokens and stop strings."""
     text = GrowingText(vocabulary, ends.strings)
     for token in begun:
         yield from _pieces(text.take(token))

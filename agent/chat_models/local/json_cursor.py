@@ -16,7 +16,7 @@ class JsonCursor:
 
     A mask narrows the next value for good, later ones only once everything before them is complete. So a
     continuation may run through the end of that value and over what JSON puts after it, up to the next decision: the
-    beginning of another value, or whether an array goes on.
+    beginning of another value, or whether an array continues.
     """
 
     def __init__(self, begun: bytes = b"") -> None:

@@ -102,7 +102,7 @@ def check_sha256(path: Path, expected: str) -> None:
 
 
 def _convert(gguf: Path, folder: Path) -> None:
-    """Write the GGUF's weights as bfloat16 safetensors beside its tokenizer and chat template."""
+    """Write the GGUF's weights as bfloat16 safetensors next to its tokenizer and chat template."""
     from nas.training.torchvision_import import import_torchvision
 
     import_torchvision()  # transformers imports it

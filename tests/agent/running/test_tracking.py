@@ -114,7 +114,7 @@ def test_an_error_without_message_and_a_candidate_unknown_to_the_store_end_nothi
 
     tracker._log = fail  # type: ignore[method-assign]
     assert tracker.take(JUDGED).startswith("OSError")
-    assert tracker.take(JUDGED) == ""  # told once
+    assert tracker.take(JUDGED) == ""  # reported once
 
 
 def test_a_missing_extra_is_named_before_anything_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ def test_what_needs_no_tflm_compiles_without_a_warning_and_links_within_the_boar
     assert (size, address % 16) == (len(firmware_example().model), 0)
     assert sections[".text"][1] == {"stm32h743": 0x0800_0000, "mps2_an500": 0}[board]
     assert sections[".kilosmith_arena"][1] == {"stm32h743": 0x2400_0000, "mps2_an500": 0x2000_0000}[board]
-    assert sections[".data"][0] + sections[".bss"][0] < 4096  # the allowance of nas.cost.board, beside 16 KiB of stack
+    assert sections[".data"][0] + sections[".bss"][0] < 4096  # the allowance of nas.cost.board, besides 16 KiB of stack
 
 
 @pytest.mark.parametrize(("memory", "name"), [("ARENA (rw)  : ORIGIN = 0x24000000", "ARENA"), ("FLASH", "FLASH")])

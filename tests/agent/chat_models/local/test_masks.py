@@ -137,7 +137,7 @@ def test_reading_piece_by_piece_equals_reading_at_once(value: Any, separators: t
         ('{"a":1', "6,", "6,"),
         ('{"a":1', ',"b":2', ',"b":'),  # b was not narrowed with a unknown
         ('{"a":"x', 'y","b":"z', 'y","b":'),
-        ('{"l":[{"a":1', "}]}", "}"),  # whether the list goes on depends on a
+        ('{"l":[{"a":1', "}]}", "}"),  # whether the list continues depends on a
         ('{"l":[{"a":1}', ',{"a":2}', ',{"a":2}'),  # the mask knows a: its decision on what comes next is final
         ('{"l":[1', ",2", ","),
         ('{"l":', "[]", "[]"),
