@@ -20,7 +20,7 @@ class ChatModelSettings(BaseModel):
     Servers: `url` is the address of an OpenAI-compatible API; one request may take `timeout_seconds` in all; after
     `max_failures` failed requests in a row, with growing pauses between them, the run ends (exit code 4).
     `calls` is how tools are called: "native" tool calls, "json_schema" (the call as structured output, for servers
-    that without them), or "auto": native until an answer to a forced call holds none. `context_tokens`: the longest
+    without them), or "auto": native until an answer to a forced call holds none. `context_tokens`: the longest
     conversation the served model reads, if known; otherwise a conversation ends when the server refuses it.
     """
 

@@ -103,7 +103,7 @@ def open_chat_model(
 def _open_smollm2(settings: ChatModelSettings, cache: Path, report: Callable[[str], None]) -> OpenedChatModel:
     from agent.chat_models.local.smollm2 import fetch_smollm2
 
-    # not checked at every start: it fails the first question of the check whatever the seed (a test asks it)
+    # not checked at every start: it fails the first question of the check whatever the seed (a test checks this)
     return _load_local(fetch_smollm2(cache, report), "smollm2", settings, hub=False, drive="guided")
 
 

@@ -21,7 +21,7 @@ class DesignSettings(BaseModel):
     `max_seconds` for each candidate.
 
     Guided, `batch` legal candidates are collected before they are trained together; only then does the designer learn
-    their results. This affects what it sees, and hence the run; the number of workers that train them does not.
+    their results. That determines what it sees, and hence the run; the number of workers that train them does not.
 
     `masked`: a model that takes masks is offered legal and new designs only. `num_niches` bins of MACs steer the search
     to where it has looked least (0: no steering); while masked, every `whole_every`-th proposal is a whole design in
