@@ -13,7 +13,7 @@ def forbid_repeats(parameters: Mapping[str, Any], written: str) -> dict[str, Any
 
     In every top-level array whose items are `anyOf` objects, each complete item is fixed as it stands, and its variant
     is no longer offered to later items: a list of edits then never names a field of a stage twice. Unchanged where
-    fewer variants remain than items are missing. Otherwise SmolLM2 repeats itself in a third of its edit lists.
+    fewer variants remain than items are missing. Unaided, SmolLM2 repeats itself in a third of its edit lists.
     """
     properties = dict(parameters.get("properties", {}))
     for name, schema in properties.items():

@@ -30,7 +30,7 @@ class _Client(ChatHuggingFace):
 
 
 def connect_hf_endpoint(model: str, settings: ChatModelSettings, key: str) -> ChatServer:
-    """The endpoint at `settings.url` (None: Hugging Face's router) as a server for `model`; nothing is sent yet."""
+    """The endpoint at `settings.url` (None: Hugging Face's router) as a place to ask `model`; nothing is sent yet."""
     place = {"endpoint_url": settings.url} if settings.url else {"repo_id": model}
 
     @asynccontextmanager

@@ -36,7 +36,7 @@ class _Client(ChatOpenAI):
 
 
 def connect_openai(model: str, settings: ChatModelSettings, key: str) -> ChatServer:
-    """The server at `settings.url` (None: OpenAI) as a server for `model`; nothing is sent yet.
+    """The server at `settings.url` (None: OpenAI) as a place to ask `model`; nothing is sent yet.
 
     An empty `key` is for servers that require none.
     """

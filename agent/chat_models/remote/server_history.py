@@ -13,8 +13,8 @@ from agent.chat_models.call_format import COMPACT
 def mend_history(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     """The messages with every call readable and answered: servers refuse any other conversation.
 
-    A call that no tool message answers becomes text; an unreadable one that was answered carries the text written as
-    an argument, so that the model sees its mistake next to the answer.
+    A call that no tool message answers becomes text; an unreadable one that was answered carries its raw text as an
+    argument, so that the model sees its mistake next to the answer.
     """
     answered = {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
     return [_mend(message, answered) if isinstance(message, AIMessage) else message for message in messages]
