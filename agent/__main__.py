@@ -6,11 +6,11 @@ import sys
 
 from agent.running.own_packages import describe_intruder
 
-WRONG_INPUT = 2  # agent.exit_codes imports a package that may be a foreign one
+WRONG_INPUT = 2  # agent.exit_codes imports a package that may not be ours
 
 
 def main() -> None:
-    """Run a command and exit with its documented code; a package of another's in the way is one line on stderr."""
+    """Run a command and exit with its documented code; a foreign package in the way is one line on stderr."""
     intruder = describe_intruder()
     if intruder:
         print(f"kilosmith: {intruder}", file=sys.stderr)

@@ -20,7 +20,7 @@ def main() -> None:
     """Run a command and exit with its documented code; an expected error is one line on stderr."""
     code = run_command_line(sys.argv[1:])
     if code == exit_codes.INTERRUPTED:
-        # The interpreter would end itself by SIGINT instead if the signal came while native code ran Python code.
+        # Otherwise the interpreter would kill itself with SIGINT if the signal came while native code ran Python code.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
@@ -39,8 +39,8 @@ def run_command_line(arguments: list[str]) -> int:
     except ReaderGoneError:
         _silence(sys.stdout)
         return exit_codes.DONE
-    except SystemExit as ending:  # typer has answered how the shell may complete a line, or:
-        if ending.code:  # typer and rich turn a broken pipe into it, and nothing else: here, that of the messages
+    except SystemExit as ending:  # typer has answered the shell's request for completions, or:
+        if ending.code:  # typer and rich turn only a broken pipe into it: here, that of the messages
             _silence(sys.stderr)
         return exit_codes.INTERRUPTED if ending.code else exit_codes.DONE
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # what is not expected is raised again below
@@ -53,7 +53,7 @@ def run_command_line(arguments: list[str]) -> int:
 
 
 def _silence(stream: TextIO) -> None:
-    """What the interpreter flushes into a broken pipe at its end goes nowhere instead of failing again."""
+    """Discard what the interpreter flushes into a broken pipe at exit, lest it fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 

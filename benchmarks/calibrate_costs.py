@@ -44,7 +44,7 @@ WASM_HEAD_BYTES = 2_500_000
 
 @dataclass(frozen=True)
 class Case:
-    """One architecture with what was measured on it; the 32-bit figures are None where mcufit was not asked."""
+    """One architecture with its measurements; the 32-bit figures are None if mcufit was not used."""
 
     architecture: Architecture
     task: Task
@@ -72,7 +72,7 @@ def draw_case(rng: random.Random) -> tuple[Architecture, Task]:
 
 
 def convert(architecture: Architecture, task: Task, seed: int) -> bytes:
-    """The int8 file of the architecture with weights as after training: no bias or batch norm at its start value."""
+    """The int8 file of the architecture with weights as after training: no bias or batch norm at its initial value."""
     import torch
     from torch import nn
 
@@ -92,7 +92,7 @@ def convert(architecture: Architecture, task: Task, seed: int) -> bytes:
 
 
 def measure_wasm(model: bytes, mcufit: Path) -> tuple[int, int] | None:
-    """(head, tail) of the wasm32 TFLM, None for a model too large for it."""
+    """(head, tail) in bytes of the wasm32 TFLM, None for a model too large for it."""
     if len(model) > WASM_MODEL_BYTES:
         return None
     with tempfile.NamedTemporaryFile(suffix=".tflite") as file:
@@ -139,9 +139,9 @@ def head_residuals(cases: Sequence[Case]) -> list[int]:
 
 
 def fit_tail(cases: Sequence[Case], tails: Sequence[int], runtime: Runtime) -> dict[str, Any]:
-    """The start offset and fixed bytes that leave the least spread, and the mean share of each kind of operator.
+    """The start offset and fixed bytes with the least residual spread, and the mean share of each kind of operator.
 
-    Struct sizes are TFLM's and not fitted; the shares tell which of them changed, should the spread not be 0.
+    Struct sizes are TFLM's and not fitted; the shares show which of them changed, should the spread not be 0.
     """
     best: dict[str, Any] = {}
     for start in range(0, 16, 4):
@@ -168,7 +168,7 @@ def _structs(terms: TailTerms, runtime: Runtime) -> int:
 
 
 def fit_file(cases: Sequence[Case]) -> tuple[dict[str, float], list[float]]:
-    """The file's bytes a step, by least squares on what weights and channels leave; and what they in turn leave."""
+    """The file's bytes per step, by least squares on what weights and channels leave unexplained, and the residuals."""
     rows, left = [], []
     for case in cases:
         steps = list_steps(case.architecture, case.task)

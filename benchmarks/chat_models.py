@@ -32,7 +32,7 @@ from nas.search.trial import Trial
 
 
 def run_one(config: RunConfig, folder: Path) -> tuple[list[Trial], float, Usage, float]:
-    """The trials of one search, its hypervolume, what the chat model took and wall seconds."""
+    """The trials of one search, its hypervolume, the chat model's usage and wall seconds."""
     resources = prepare(config, ignore_events)
     with create_run(config, folder, f"run-{len(list(folder.iterdir()))}") as store:
         started = time.perf_counter()
@@ -42,7 +42,7 @@ def run_one(config: RunConfig, folder: Path) -> tuple[list[Trial], float, Usage,
 
         workspace = build_local_workspace(config, store, resources.data, record)
         designer = open_designer(config, resources.chat_model)
-        # a search without a legal candidate is a result like any other: nothing on the front
+        # a search without a legal candidate is a valid result: an empty front
         with open_checkpointer(store) as checkpointer, contextlib.suppress(NoLegalCandidateError):
             drive_design(OpenRun(config, store, workspace, designer, record), checkpointer)
         seconds = time.perf_counter() - started

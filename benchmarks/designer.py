@@ -48,7 +48,7 @@ DIGITS = Setting(
 )
 PARAMS_MAX = 100_000
 MINI = {"epochs": 3, "learning_rate": 0.2, "schedule": "cosine", "batch_size": 64}
-MAX_PROPOSALS = 400  # of the trained experiment: random designs are legal one time in some ten
+MAX_PROPOSALS = 400  # in the trained experiment: only about one random design in ten is legal
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def build_designers() -> Callable[[Entry, int], Any]:
 def compare_priced(
     build: Callable[[Entry, int], Any], entry: Entry, seeds: range, proposals: int, folder: Path, *, whole: bool
 ) -> dict[str, Any]:
-    """Yield, effort, duplicates and diversity of untrained searches, over seeds."""
+    """Yield, effort, duplicates and diversity of searches without training, over seeds."""
     from graphs.design.settings import DesignSettings
 
     rows: list[dict[str, float]] = []

@@ -37,7 +37,7 @@ NUM_ORDERS = 200
 
 
 def train_networks(config: RunConfig, num: int, work: Path) -> list[Trial]:
-    """Random legal networks after their whole mini-phase, as the trials of a search would be."""
+    """Random legal networks after their whole mini-phase, as trials of a search."""
     data, task, rng = load_data(config), config.resolve_task(), random.Random(0)
     budget, trials = config.resolve_budget(), []
     for number in range(1, num + 1):
@@ -61,7 +61,7 @@ def train_networks(config: RunConfig, num: int, work: Path) -> list[Trial]:
 
 
 def _ignore(result: EpochResult) -> None:
-    """No one listens."""
+    """Ignores the event."""
 
 
 def correlate(trials: Sequence[Trial]) -> dict[str, dict[str, float]]:
@@ -76,7 +76,7 @@ def correlate(trials: Sequence[Trial]) -> dict[str, dict[str, float]]:
 
 
 def replay(trials: Sequence[Trial], settings: HalvingSettings, config: RunConfig) -> dict[str, float]:
-    """Means over random orders: shares of epochs saved, of the true front that was stopped, of the hypervolume kept."""
+    """Means over random orders: the shares of epochs saved, of the true front stopped, and of the hypervolume kept."""
     front = {trial.id for trial in find_front(trials)}
     limits = {"macs_max": config.budget.macs_max, "params_max": config.budget.flash_bytes}
     best = measure_hypervolume(find_front(trials), **limits)

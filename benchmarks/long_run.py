@@ -49,11 +49,11 @@ SPACE, TASK = SearchSpace(num_stages=3), Task(16, 16, 1, 10)
 BUDGET = Budget(macs_min=50_000, macs_max=1_000_000, peak_sram_bytes=65_536, flash_bytes=524_288)
 ONE_EPOCH = {"epochs": 1, "learning_rate": 0.1, "schedule": "cosine", "batch_size": 128}
 KINDS = ("scripted", "masked", "autonomous")
-WINDOW = 15  # iterations whose median stands for one
+WINDOW = 15  # iterations around the one reported, of which the median is taken
 
 
 def draw_designs(count: int, seed: int) -> list[Architecture]:
-    """Different legal networks."""
+    """Distinct legal networks."""
     rng = random.Random(seed)
     found: dict[str, Architecture] = {}
     while len(found) < count:
@@ -63,7 +63,7 @@ def draw_designs(count: int, seed: int) -> list[Architecture]:
 
 
 class Meter:
-    """Watches the events of a run and notes what every iteration cost."""
+    """Watches the events of a run and records the cost of every iteration."""
 
     def __init__(self, store: RunStore) -> None:
         self._store = store
@@ -83,7 +83,7 @@ class Meter:
             self._close()
 
     def _close(self) -> None:
-        """A candidate is done: what lies between the last one's end and this belongs to it."""
+        """A candidate is done: everything since the end of the previous one belongs to it."""
         now, trace = time.perf_counter(), self._store.folder / "trace.jsonl"
         size = trace.stat().st_size
         self.rows.append(
@@ -103,7 +103,7 @@ def write_script(kind: str, num_trials: int, seed: int) -> list[dict[str, Any]]:
         return [answer(("propose_architecture", design.to_dict())) for design in designs]
     answers = []
     for place, design in enumerate(designs):
-        # twelve wide blocks before any stride: over the MACs' limit, a little different each time
+        # twelve wide blocks before any stride: over the MAC limit, slightly different each time
         stages = design.to_dict()["stages"]
         wide = [{**stages[0], "out_channels": 160, "num_blocks": 6, "stride": 1, "kernel_size": 7}, *stages[1:]]
         legal = format_candidate_id(2 * place + 2)

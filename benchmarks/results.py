@@ -1,4 +1,4 @@
-"""What every result says of itself: when, by which commit and on which machine it was taken."""
+"""What every result states: when, with which commit and on which machine it was measured."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def write(name: str, found: Mapping[str, Any], *, used: str = "one core") -> None:
-    """Write and print a result, headed by date, commit and machine; `used`: how much of the machine was."""
+    """Write and print a result, headed by date, commit and machine; `used`: how much of the machine was used."""
     head = {"date": time.strftime("%Y-%m-%d"), "commit": describe_commit(), "machine": f"{describe_machine()}, {used}"}
     text = json.dumps(head | dict(found), indent=2)
     RESULTS.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Searches as the benchmarks run them: the application's graph and tools over a workspace of the benchmark's choice."""
+"""Searches as the benchmarks run them: the application's graph and tools over a workspace chosen by the benchmark."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Setting:
 
 @dataclass
 class Recorder:
-    """Keeps the figures of a search's events."""
+    """Collects figures from a search's events."""
 
     model_calls: int = 0
     answers: int = 0
@@ -75,9 +75,9 @@ class Recorder:
 
 
 class PricedWorkspace(Workspace):
-    """Nothing is trained: a candidate's accuracy is a stand-in that grows with MACs and parameters, and some noise.
+    """Trains nothing: a candidate's accuracy is a stand-in that grows with MACs and parameters, plus some noise.
 
-    It only gives the search a front to take parents from; no figure of merit may be read from it.
+    It only gives the search a front to take parents from; it must not be read as a figure of merit.
     """
 
     def mini_train(self, candidate_id: str) -> Trial:
@@ -91,7 +91,7 @@ class PricedWorkspace(Workspace):
 
 
 class MaskedBaseline(SchemaBaseline):
-    """Uniform draws, choice by choice, among what the tool's mask offers: what a mask does without a language model."""
+    """Uniform draws, choice by choice, among what the tool's mask offers: a mask's effect without a language model."""
 
     def _generate(
         self,
@@ -156,7 +156,7 @@ def run_search(
     trained: bool,
     start: Architecture | None = None,
 ) -> tuple[Workspace, Recorder]:
-    """One search to its end; `start` is trained first, as candidate c001, and counts as nobody's proposal."""
+    """One search to its end; `start` is trained first, as candidate c001, and does not count as a proposal."""
     recorder = Recorder()
     with RunStore.create(folder, f"run-{len(list(folder.iterdir()))}", {}) as store:
         workspace = (Workspace if trained else PricedWorkspace)(
@@ -186,7 +186,7 @@ def run_search(
         try:
             graph = build_design_graph(nodes, PrunedSqliteSaver(connection))
             config: Any = {"configurable": {"thread_id": "design"}, "recursion_limit": count_steps(settings)}
-            with contextlib.suppress(NoLegalCandidateError):  # a result like any other: its yield is 0
+            with contextlib.suppress(NoLegalCandidateError):  # a valid result: its yield is 0
                 graph.invoke(state, config, durability="sync")
         finally:
             connection.close()
@@ -194,7 +194,7 @@ def run_search(
 
 
 def measure_diversity(accepted: Sequence[Trial], setting: Setting) -> dict[str, float]:
-    """Mean share of stage fields in which two accepted networks differ, and how many of the niches hold one."""
+    """Mean share of stage fields in which two accepted networks differ, and the number of niches that hold one."""
     stem = setting.task.stem_channels
     forms = [trial.architecture.canonical(stem) for trial in accepted if trial.architecture]
     pairs = list(itertools.combinations(forms, 2))

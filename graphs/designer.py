@@ -10,10 +10,10 @@ from nas.records.run_events import DesignerTraits
 
 @dataclass(frozen=True)
 class Designer:
-    """Where the chat model's answers come from, and what is known of it before it is asked anything.
+    """Where the chat model's answers come from, and what is known of the model before it is asked anything.
 
     `designs_whole`: every guided proposal is a whole design. `takes_masks`: it decodes under the masks that tools
-    carry. `is_checked`: design.drive "auto" asks it questions with known answers; without, "auto" means guided.
+    carry. `is_checked`: design.drive "auto" asks it questions with known answers; otherwise "auto" means guided.
     `context_tokens`: the longest conversation it can read, where that is known.
     """
 
@@ -24,5 +24,5 @@ class Designer:
     context_tokens: int | None = None
 
     def describe(self) -> DesignerTraits:
-        """What is known of it: enough, with its recorded answers, to run the search again."""
+        """What is known of the model: enough, with its recorded answers, to run the search again."""
         return DesignerTraits(self.designs_whole, self.takes_masks, self.is_checked, self.context_tokens)

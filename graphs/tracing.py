@@ -31,9 +31,9 @@ from nas.records.run_events import (
     ToolRequest,
 )
 
-MAX_CALLS = 32  # tool calls that are taken of one answer
+MAX_CALLS = 32  # tool calls accepted from one answer
 
-_TOLD_ELSEWHERE = ("dialogue",)  # its messages stand in the requests, each once
+_TOLD_ELSEWHERE = ("dialogue",)  # its messages are in the requests, each once
 
 State_contra = TypeVar("State_contra", contravariant=True)
 
@@ -48,10 +48,10 @@ class Node(Protocol[State_contra]):
 
 @dataclass(frozen=True, slots=True)
 class ChatCall:
-    """One request to the chat model: messages, tools and choice, and the number that fixes its randomness.
+    """One request to the chat model: messages, tools and choice, and the seed that fixes its randomness.
 
     `tool_choice` is the name of a tool, or "auto". `index` counts the requests of the run. The first `num_told`
-    messages stand in earlier requests of the same conversation: the trace does not repeat them.
+    messages are in earlier requests of the same conversation: the trace does not repeat them.
     """
 
     messages: Sequence[BaseMessage]
@@ -64,7 +64,7 @@ class ChatCall:
 
 @dataclass(frozen=True, slots=True)
 class ChatAnswer:
-    """What came back, as the trace keeps it: the message, its usable tool calls with ids of our own, wall seconds.
+    """What came back, as the trace keeps it: the message, its usable tool calls with our own ids, wall seconds.
 
     `num_unreadable` calls had no arguments that could be read or recorded.
     """
@@ -80,7 +80,7 @@ class ChatAnswer:
 
     @property
     def tokens(self) -> int:
-        """Tokens read and written, 0 where the chat model does not say."""
+        """Tokens read and written, 0 if the chat model does not say."""
         return self.message.usage_metadata["total_tokens"] if self.message.usage_metadata else 0
 
 
@@ -103,7 +103,7 @@ class LiveAnswers:
     identity: Mapping[str, Any] = field(default_factory=dict)
 
     def answer(self, call: ChatCall, key: str) -> LlmAnswered:  # noqa: ARG002  # the protocol's
-        """What the chat model says now, cut to what can be kept."""
+        """The chat model's live answer, reduced to what can be kept."""
         started = time.monotonic()
         bound = self.chat_model.bind_tools(call.tools, tool_choice=call.tool_choice)
         message = bound.invoke(list(call.messages), seed=call.seed, index=call.index)
@@ -112,7 +112,7 @@ class LiveAnswers:
 
 @dataclass(frozen=True)
 class RecordedAnswers:
-    """Gives recorded answers by the key of their request; a request nobody recorded is an error."""
+    """Gives recorded answers by the key of their request; an unrecorded request is an error."""
 
     identity: Mapping[str, Any]
     answers: Mapping[str, LlmAnswered]
@@ -142,13 +142,13 @@ def request_key(identity: Mapping[str, Any], call: ChatCall) -> str:
 
 
 def derive_seed(*parts: object) -> int:
-    """A 32-bit seed that depends on every part, and on nothing that happened before."""
+    """A 32-bit seed that depends on every part, and on nothing else."""
     digest = hashlib.sha256(":".join(map(str, parts)).encode()).digest()
     return int.from_bytes(digest[:4], "big")
 
 
 def trace_node(graph: str, node: Node[State_contra], events: EventSink) -> Node[State_contra]:
-    """The node, announcing its start and the state it changed."""
+    """The node, which now announces its start and the state it changed."""
     name = node.__name__
 
     @functools.wraps(node)
@@ -200,7 +200,7 @@ def _keep(answer: AIMessage, seconds: float) -> LlmAnswered:
     for made in taken:
         if is_recordable(made["args"]) and is_recordable(made["name"]):
             usable.append(made)
-        else:  # not spelled out: walking it could go deeper than Python can
+        else:  # not written out: walking it could exceed Python's recursion limit
             unusable.append(f"{made['name']} with arguments too long, too deep or no plain JSON")
     return LlmAnswered(
         content=clean_text(answer.text),

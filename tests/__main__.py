@@ -21,7 +21,7 @@ OPTIONS = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--duratio
 
 def main() -> int:
     """Run every check; the exit code is 0 only if all passed."""
-    # the networks of the tests are so small that a second thread costs more than it brings
+    # the tests' networks are so small that a second thread costs more than it gains
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     root = Path(__file__).resolve().parent.parent
     scripts = Path(sys.executable).parent

@@ -1,4 +1,4 @@
-"""Running `python -m agent` in this process, or in one of its own where signals, pipes or terminals are the subject."""
+"""Runs `python -m agent` in this process, or in one of its own where signals, pipes or terminals are tested."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAST = (
     *("--set", "training.distill.epochs=2", "--set", "training.teacher.epochs=3"),
     *("--set", "training.teacher.warmup_epochs=1", "--set", "training.mini.warmup_epochs=1"),
 )
-PATIENCE = 280  # seconds until a wait is given up, just before the test is; says nothing about speed
+PATIENCE = 280  # seconds until a wait is given up, just before the test is; not a statement about speed
 _PLAIN = {"NO_COLOR": "1", "COLUMNS": "160"}
 
 
@@ -54,7 +54,7 @@ def kilosmith(
             patch.delenv(name, raising=False)
         for name, value in variables.items():
             patch.setenv(name, value)
-        # how long something takes must not decide what is said
+        # output must not depend on how long something takes
         patch.setattr("agent.terminal.live_display._LINE_EVERY_SECONDS", math.inf)
         patch.chdir(cwd)
         patch.setattr(sys, "stdin", io.StringIO(stdin))
@@ -102,7 +102,7 @@ class _CapturedStream(io.TextIOWrapper):
 
 @contextlib.contextmanager
 def _process_state_restored() -> Iterator[None]:
-    """Give back what a command changes for its whole process: signal handlers and torch's number of threads."""
+    """Restore what a command changes for the whole process: signal handlers and torch's number of threads."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     num_threads = torch.get_num_threads()
     try:

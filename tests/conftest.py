@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from shape_checks import install_shape_checks
 
-install_shape_checks()  # before anything of nas is imported
+install_shape_checks()  # before any module of nas is imported
 
 from search_examples import BUDGET, SPACE, TASK
 from system_packages import describe_remedy
@@ -26,13 +26,13 @@ from nas.training import DistillRecipe, Recipe, TeacherSettings, TrainingSetting
 from nas.workspace.local_executor import LocalExecutor
 from nas.workspace.workspace import Workspace
 
-# other work on the machine may slow any example down
+# other load on the machine may slow any example down
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say at the end what was skipped, why, and the one line that installs what was missing."""
+    """Report at the end what was skipped, why, and the one line that installs what was missing."""
     reports = terminalreporter.stats.get("skipped", [])
     if not reports:
         return
@@ -105,7 +105,7 @@ def open_workspace(
 
 @pytest.fixture(scope="session")
 def example_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The runs folder with the run `example`: read it, never write to it (`example_copy` may be written to)."""
+    """The runs folder with the run `example`: read-only (`example_copy` may be written to)."""
     from example_run import build_example_run  # late: langgraph
 
     root = tmp_path_factory.mktemp("example")

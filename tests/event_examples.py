@@ -1,4 +1,4 @@
-"""One event of every kind, for tests that tell, store or read them."""
+"""One event of every kind, for tests that render, store or read them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A finished run that is the same on every machine: the real graphs, a scripted designer, and made-up training results.
 
-Nothing is trained: `FIGURES` are the accuracies that the mini-phases bring. All costs are the estimators' own.
+Nothing is trained: `FIGURES` are the accuracies of the mini-phases. All costs are the estimators' own.
 """
 
 from __future__ import annotations
@@ -72,13 +72,13 @@ PROPOSALS: tuple[Call, ...] = (
     edit("c004", (3, "out_channels", 96), (1, "kernel_size", 7)),  # c009
     edit("c008", (1, "kernel_size", 5), (3, "activation", "leaky_relu")),  # c010: diverges
     edit("c006", (3, "num_blocks", 3), (3, "se_ratio", 0.25)),  # c011
-    edit("c011", (1, "out_channels", 48), (2, "activation", "swish")),  # c012: too much of both
+    edit("c011", (1, "out_channels", 48), (2, "activation", "swish")),  # c012: exceeds both
 )
 FIGURES = {"c001": 0.9514, "c004": 0.9306, "c006": 0.9722, "c008": 0.9653, "c009": 0.9201, "c010": 0.0, "c011": 0.9792}
 
 
 class MadeUpExecutor:
-    """Results instead of training: known accuracies, smooth curves, a delivery that is nowhere."""
+    """Results instead of training: known accuracies, smooth curves, a delivery without files."""
 
     def __init__(self, figures: dict[str, float] | None = None) -> None:
         self._figures = FIGURES if figures is None else figures
@@ -142,7 +142,7 @@ def finish_run(
     figures: dict[str, float] | None = None,
     **settings: object,
 ) -> RunStore:
-    """A run of the quick preset carried to its end (or to the error it raises), closed."""
+    """A closed run of the quick preset, carried to its end (or to the error it raises)."""
     changed = [f"{name.replace('__', '.')}={value}" for name, value in settings.items()]
     config = resolve_config("quick", settings=["llm.spec=scripted:example", *changed])
     with create_run(config, root, run_id) as store:
@@ -173,7 +173,7 @@ def build_example_run(root: Path, **settings: object) -> RunStore:
 
 
 def draw_answers(count: int) -> list[dict[str, Any]]:
-    """Proposals for the quick preset: two of three drawn among the legal ones, the others anywhere."""
+    """Proposals for the quick preset: two in three drawn from the legal ones, the others from the whole space."""
     config, rng = resolve_config("quick"), random.Random(8)
     space, task, budget = config.resolve_space(), config.resolve_task(), config.resolve_budget()
     answers = []

@@ -1,6 +1,6 @@
-"""The screenshots of README and docs: `python -m tests.screenshots RUN` takes them of a finished run, in Chromium.
+"""The screenshots of README and docs: `python -m tests.screenshots RUN` takes them from a finished run, in Chromium.
 
-Look at each before it is committed: nothing may overlap or be cut, and every figure has its unit.
+Look at each before committing it: nothing may overlap or be cut off, and every figure has its unit.
 """
 
 from __future__ import annotations
@@ -96,13 +96,13 @@ def _save(browser: webdriver.Chrome, name: str, wanted: dict[str, object]) -> No
 
 def main() -> None:
     """Take all of them."""
-    sys.path[:0] = [str(Path(__file__).parent / "agent" / "report")]  # pytest does so for the tests beside it
+    sys.path[:0] = [str(Path(__file__).parent / "agent" / "report")]  # as pytest does for the tests next to it
     from browser import load, open_browser
 
     source = RunStore.open(Path("runs"), sys.argv[1])
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / source.run_id
-        shutil.copytree(source.folder, folder)  # what is asked here is no part of the run's record
+        shutil.copytree(source.folder, folder)  # what is asked here is not part of the run's records
         store = RunStore(folder)
         report = save_report(store)
         winner = next(line.event for line in store.load_trace() if isinstance(line.event, RunFinished)).winners[0]

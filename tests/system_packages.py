@@ -1,4 +1,4 @@
-"""What some tests need from the system: programs, and the Debian packages that bring them.
+"""What some tests need from the system: programs, and the Debian packages that provide them.
 
 Where a program is missing, its tests are skipped; under KILOSMITH_REQUIRE_SYSTEM_PACKAGES they fail.
 `python -m tests.system_packages` prints the packages. Standard library only: .ci/run asks before anything is installed.
@@ -42,7 +42,7 @@ def need_programs(*programs: str) -> None:
 
 
 def describe_remedy(reasons: Iterable[str]) -> str:
-    """The line that installs every package for lack of which something was skipped; empty if nothing was."""
+    """The line that installs every package for want of which a test was skipped; empty if none was."""
     lacking = {word for reason in reasons if _LACKS in reason for word in reason.split(_LACKS)[1].split()}
     packages = [package for package in ALL_PACKAGES if package in lacking]
     return f"apt-get update && apt-get install -y --no-install-recommends {' '.join(packages)}" if packages else ""

@@ -1,4 +1,4 @@
-"""A figure without its commit and its machine is worth little."""
+"""Every benchmark figure comes with its commit and machine."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ def test_a_result_is_headed_by_what_it_was_taken_on(
     assert list(document) == ["date", "commit", "machine", "seed"]
     assert document["machine"].endswith(", 2 threads")
     assert " cores, Python 3." in document["machine"]
-    assert document["commit"] == "unknown"  # the folder is no checkout
+    assert document["commit"] == "unknown"  # the folder is not a checkout
     assert re.fullmatch(r"[0-9a-f]{7,}(-dirty)?|unknown", commit)
     assert json.loads(capsys.readouterr().out) == document

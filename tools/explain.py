@@ -1,4 +1,4 @@
-"""The tool that tells the recorded facts of a candidate."""
+"""The tool that states the recorded facts about a candidate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def build_explain(view: RunView) -> StructuredTool:
 
     def explain(candidate_id: str) -> Answer:
         """Explain why a candidate is what it is: origin, verdict, costs, limits, memory peak, place on the front."""
-        view.find(candidate_id)  # what it says of an unknown one is the view's
+        view.find(candidate_id)  # the view also words the answer for an unknown one
         return explain_briefly(view.snapshot(), candidate_id), {"candidate": candidate_id}
 
     return answer_tool(explain, CandidateArguments)

@@ -1,4 +1,4 @@
-"""The tool that tells the state of the search."""
+"""The tool that reports the state of the search."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nas.records.run_view import RunView
 from nas.search.pareto import summarize_member
 from tools.answers import Answer, NoArguments, answer_tool
 
-SHOWN_MEMBERS = 8  # the most accurate ones: neither prompt nor trace may grow with the front
+SHOWN_MEMBERS = 8  # only the most accurate ones: neither prompt nor trace may grow with the front
 
 
 def build_pareto_status(view: RunView) -> StructuredTool:

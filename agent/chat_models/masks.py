@@ -17,7 +17,7 @@ class Mask(Protocol):
         """The JSON schema of the arguments after their beginning `written` (compact JSON, "" before the first one).
 
         The schema admits `written` and fixes the values complete in it. Only the choice of the next value is narrowed
-        for good: ask again before each choice. While nothing changed the same object comes back.
+        for good: ask again before each choice. While nothing has changed, the same object is returned.
         """
 
 

@@ -50,7 +50,7 @@ class ToolCallingChatModel(BaseChatModel):
         With "auto" it may answer with text instead. Masks that tools carry narrow what a local model may write.
         """
         specs = [convert_to_openai_tool(tool) for tool in tools]
-        offer_tools(specs, tool_choice)  # a wrong choice is told here, not at the first call
+        offer_tools(specs, tool_choice)  # a wrong choice is reported here, not at the first call
         if masks := collect_masks(tools):
             kwargs["masks"] = masks
         return self.bind(tools=specs, tool_choice=tool_choice, **kwargs)

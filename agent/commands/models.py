@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from agent.terminal.output import JsonOption, QuietOption, print_json, result_console
 
-# Where the servers listen unless told otherwise, by their own documentation.
+# Where the servers listen by default, according to their own documentation.
 SERVERS = (
     ("vLLM", "http://127.0.0.1:8000/v1", "vllm serve MODEL --enable-auto-tool-choice --tool-call-parser PARSER"),
     ("Ollama", "http://127.0.0.1:11434/v1", "ollama pull MODEL"),

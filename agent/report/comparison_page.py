@@ -25,7 +25,7 @@ from nas.plain_text import plain
 from nas.quantities import KIB
 from nas.records.run_records import RunRecords
 
-NUM_SHOWN = 5  # networks of each front in the plot of all runs' memory: more bars would be too thin to read
+NUM_SHOWN = 5  # networks of each front in the memory plot over all runs: more bars would be too thin to read
 
 
 def require_comparable(runs: Mapping[str, RunRecords]) -> None:
@@ -57,7 +57,7 @@ class Shown:
 
 
 def build_comparison(runs: Mapping[str, RunRecords], library: str, reports: Mapping[str, str]) -> str:
-    """The page of at least two runs by name, with `reports`, addresses of their own reports, where there are any.
+    """The page of at least two runs by name; `reports`: addresses of their own reports, where there are any.
 
     Raises SettingError for runs that cannot be compared.
     """

@@ -48,7 +48,7 @@ class GroupStep:
 def trace_groups(
     groups: Sequence[Group], progress: Mapping[str, Sequence[ProgressStep]]
 ) -> tuple[tuple[GroupStep, ...], ...]:
-    """Every group's search, proposal by proposal, to the end of its longest run; a run that is over keeps its front."""
+    """Every group's search, proposal by proposal, to the end of its longest run; a finished run keeps its front."""
     return tuple(tuple(_trace(group, [progress[run] for run in group.runs])) for group in groups)
 
 

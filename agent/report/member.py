@@ -27,7 +27,7 @@ PHASE_NAMES = {"mini": "mini-phase", "full": "full training", "distill": "distil
 class StageCosts:
     """A box of the drawing: what it is, the (height, width, channels) it puts out, costs and shares of the whole.
 
-    `macs_m` in millions, shares in percent, `live_kib` the most alive at any of its operators.
+    `macs_m` in millions, shares in percent, `live_kib` the most KiB alive at any of its operators.
     """
 
     name: str
@@ -56,7 +56,7 @@ class OperatorCosts:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One epoch of a phase; accuracy is validation accuracy in percent. Losses of two phases do not compare."""
+    """One epoch of a phase; accuracy is validation accuracy in percent. Losses are not comparable across phases."""
 
     phase: str
     epoch: int
@@ -66,7 +66,7 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A sentence of an explanation with its verdict: "derived" by the system, or the check's word on a claim."""
+    """A sentence of an explanation with its verdict: "derived" by the system, or the check's verdict on a claim."""
 
     verdict: str
     sentence: str
@@ -100,7 +100,7 @@ class Member:
 
 
 def read_member(records: RunRecords, candidate: str) -> Member:
-    """All of it for a candidate that was a network."""
+    """The `Member` of a candidate that was a network."""
     trial, costs = records.find(candidate), records.costs(candidate)
     outcome = records.outcome(candidate)
     explanation = records.explanations.get(candidate)

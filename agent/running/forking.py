@@ -1,4 +1,4 @@
-"""Forking a run: a new run that shares the steps before one and goes on by itself from there."""
+"""Forking a run: a new run that shares the steps before a given one and continues independently from there."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from nas.training.phase_events import PhaseFinished
 
 
 def name_fork(root: Path, run_id: str, step: int) -> str:
-    """An id for the fork that is still free."""
+    """An unused id for the fork."""
     base = f"{run_id[:48]}-from-{step}"
     numbers = (f"{base}.{number}" for number in range(2, 10_000))
     return next(name for name in (base, *numbers) if not (root / name).exists())
 
 
 def configure_fork(source: RunStore, changes: Mapping[str, Any]) -> RunConfig:
-    """The source's configuration with another chat model where one is given; all else decides the shared steps too."""
+    """The source's configuration, with another chat model if one is given; all else determines the shared steps too."""
     tree = source.load_config()["config"]
     for name, value in changes.items():
         if value is not None:
@@ -36,13 +36,13 @@ def configure_fork(source: RunStore, changes: Mapping[str, Any]) -> RunConfig:
 
 
 def read_shared_steps(source: RunStore, step: int) -> tuple[list[Step], list[TraceLine]]:
-    """The steps before `step` and the lines of the trace up to their end; what comes later need not be sound."""
+    """The steps before `step` and the lines of the trace up to their end; what comes later need not be intact."""
     lines: list[TraceLine] = []
     try:
         for line in source.load_trace():
             lines.append(line)
     except CheckError:
-        # the reason to fork may be that the rest is damaged: what is shared must be whole, nothing else
+        # the reason to fork may be that the rest is damaged: only what is shared must be intact
         if len(shared := _before(lines, step)) < step - 1:
             raise
     else:
@@ -61,9 +61,9 @@ def _before(lines: list[TraceLine], step: int) -> list[Step]:
 def fork_run(
     source: RunStore, config: RunConfig, root: Path, run_id: str, step: int, tell: Callable[[str], None]
 ) -> RunStore:
-    """The new, locked run; its trace begins with the shared lines, its state is computed anew from them.
+    """The new, locked run; its trace begins with the shared lines, its state is recomputed from them.
 
-    Raises CheckError where the shared steps do not come out as recorded; no folder is left behind then.
+    Raises CheckError if the shared steps do not come out as recorded; no folder is left behind then.
     """
     shared, lines = read_shared_steps(source, step)
     target = create_run(config, root, run_id)
@@ -83,7 +83,7 @@ def fork_run(
 
 
 def _copy_training(source: RunStore, target: RunStore, lines: list[TraceLine]) -> None:
-    """Take along the weights of every phase that the shared steps finished, and the teacher of a distillation."""
+    """Copy the weights of every phase that the shared steps finished, and the teacher of a distillation."""
     for line in lines:
         if not isinstance(line.event, PhaseFinished):
             continue

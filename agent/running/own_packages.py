@@ -1,4 +1,4 @@
-"""Whether Python finds the packages of this program, or others of their names; only the standard library is imported.
+"""Whether Python finds this program's packages, or others of the same names; only the standard library is imported.
 
 Their names are common words. `python -m agent` looks into the working directory first, PYTHONPATH comes next, and
 another distribution may have installed a package of such a name.
@@ -13,7 +13,7 @@ OWN_PACKAGES = ("graphs", "tools", "prompts", "nas")
 
 
 def describe_intruder() -> str:
-    """Which package is not the one beside `agent`, what is in its way, and the remedy; empty where all are."""
+    """Which package is not the one next to `agent`, what hides it, and the remedy; empty if all are ours."""
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))  # of agent/running/this
     for name in OWN_PACKAGES:
         found = _locate(name)
@@ -24,12 +24,12 @@ def describe_intruder() -> str:
 
 
 def _locate(name: str) -> str:
-    """The folder, or the file of a plain module, that `import` would take for the name; empty where there is none."""
+    """The folder, or the file of a plain module, that `import` would find under the name; empty if there is none."""
     spec = find_spec(name)  # imports nothing: the name has no dot
     if spec is None:
         return ""
     folders = list(spec.submodule_search_locations or ())
-    # A folder without __init__.py counts only where no package of that name follows; then it hides an editable install.
+    # A folder without __init__.py counts only if no package of that name follows; then it hides an editable install.
     return os.path.realpath(folders[0] if folders else spec.origin or "")
 
 

@@ -1,8 +1,8 @@
 """Running a recorded run's graphs again, step by step, and comparing every step with its record.
 
 The chat model's answers and the results of expensive work (training, delivery) come from the trace; everything else
-(masks, prices, verdicts, the front, prompts, routes) is computed anew by the code that runs a search. `replay --verify`
-does it beside the records; `resume --from STEP` does it to rebuild the state from which a forked run goes on.
+(masks, prices, verdicts, the front, prompts, routes) is recomputed by the code that runs a search. `replay --verify`
+does it against the records; `resume --from STEP` does it to rebuild the state from which a forked run continues.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
 
     from graphs.designer import Designer
 
-_OWN_TIME = (NodeFinished, ToolAnswered, LlmFailed)  # their `seconds` are those of this execution
+_OWN_TIME = (NodeFinished, ToolAnswered, LlmFailed)  # their `seconds` belong to this execution
 _MOST_SHOWN = 160
 
 
 @dataclass(frozen=True, slots=True)
 class Reexecution:
-    """What was run again: steps and trials that agree with their records; whether the run had come to its end."""
+    """What was run again: the numbers of steps and trials that agree with their records; whether the run had ended."""
 
     num_steps: int
     num_trials: int
@@ -82,7 +82,7 @@ def rebuild(
 
 @dataclass
 class _Again:
-    """One re-execution: its own workspace, graphs and events, beside the trace of the run."""
+    """One re-execution: its own workspace, graphs and events, next to the run's trace."""
 
     store: RunStore
     target: RunStore
@@ -133,7 +133,7 @@ class _Again:
         self._compare_events(step)
 
     def _begin_session(self, session: RunStarted) -> None:
-        """Build the graphs as this session of the run had them: another one may have had another chat model."""
+        """Build the graphs as this session of the run had them: other sessions may have had another chat model."""
         self._session = session
         self._config = _read_session(session)
         designer = _read_designer(self._config, session, self.lines)
@@ -170,7 +170,7 @@ class _Again:
     # --- comparing ---------------------------------------------------------------------------------------------
 
     def _compare_trials(self, step: Step) -> None:
-        """What the step settled must stand in trials.jsonl; in the same order unless an interruption changed it."""
+        """What the step settled must be in trials.jsonl, in the same order unless an interruption changed it."""
         settled = self.target.load_trials()
         for trial in settled[self._num_settled :]:
             recorded = self._trials.get(trial.id)
@@ -184,7 +184,7 @@ class _Again:
             raise CheckError(f"{step} settles trials in the order {', '.join(ids[-3:])}; trials.jsonl has another")
 
     def _compare_events(self, step: Step) -> None:
-        """Every event, or after an interruption the outcome and the requests: what is on record is not done again."""
+        """Compare all events; after an interruption, only outcome and requests: what is on record is not done again."""
         recorded = [(line.event.kind, _without_time(line.event)) for line in step.told]
         executed = [(event.kind, _without_time(event)) for event in self._events if not event.transient]
         if step.num_attempts > 1:
@@ -200,7 +200,7 @@ class _Again:
             raise CheckError(f"{step} differs: executed again it also brings {executed[len(recorded)][0]}")
 
     def compare_leftovers(self) -> None:
-        """No trial may stand in the records that no step settled, but for those of a step that was cut short."""
+        """Every recorded trial must have been settled by a step, except those of a step that was cut short."""
         steps = read_steps(self.lines)
         extra = [trial_id for trial_id in self._order if trial_id not in {t.id for t in self.target.load_trials()}]
         if extra and (not steps or steps[-1].is_finished):
@@ -210,7 +210,7 @@ class _Again:
             raise CheckError(f"config.json differs from what the run was started with: {difference}")
 
     def compare_end(self, last: TraceLine) -> None:
-        """The run's last words must follow from its steps."""
+        """The run's final event must follow from its steps."""
         outcome = sum_up("", self.store.folder, self._workspace, self._delivered, self.lines)
         kept, executed = (
             {name: value for name, value in _plain(event.to_dict()).items() if name not in ("run", "folder")}
@@ -228,7 +228,7 @@ def _read_session(session: RunStarted) -> RunConfig:
 
 
 def _read_designer(config: RunConfig, session: RunStarted, trace: Iterable[TraceLine]) -> Designer:
-    """The designer of a session, its answers those of the trace."""
+    """The designer of a session, with the answers of the trace."""
     from graphs.designer import Designer
     from graphs.tracing import RecordedAnswers
 
@@ -264,7 +264,7 @@ def _find_answer(trace: Iterable[TraceLine], step: Step) -> list[Any]:
 
 
 def _without_time(event: Event) -> Any:
-    """The event as JSON gives it back, without what no two executions share."""
+    """The event as JSON returns it, without what differs between any two executions."""
     data = _plain(event.to_dict())
     if isinstance(event, _OWN_TIME):
         return {name: value for name, value in data.items() if name != "seconds"}
@@ -272,7 +272,7 @@ def _without_time(event: Event) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """The value as JSON gives it back: tuples become lists."""
+    """The value as JSON returns it: tuples become lists."""
     return json.loads(json.dumps(value))
 
 

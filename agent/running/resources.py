@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Resources:
-    """What a run needs from outside, at hand before anything is designed."""
+    """What a run needs from outside, ready before anything is designed."""
 
     data: Dataset
     chat_model: OpenedChatModel
 
 
 def prepare(config: RunConfig, show: EventSink) -> Resources:
-    """Load the data set and open the chat model; raises before a run folder exists when one cannot be had."""
+    """Load the data set and open the chat model; raises before a run folder exists if either is unavailable."""
     from agent.chat_models.registry import open_chat_model  # late: langchain
 
     def tell(phase: str, step: str) -> None:

@@ -1,4 +1,4 @@
-"""The command that starts a run with a given configuration again."""
+"""The command that starts a run with a given configuration."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run_command(config: RunConfig) -> str:
     changed = [(key, value) for key, value in own if value is not None and preset.get(key) != value]
     words = ["kilosmith", "run", "--preset", config.preset]
     for key, value in changed:
-        # JSON's strings, numbers and lists of them are TOML's too
+        # JSON strings, numbers and lists of them are valid TOML too
         words += ["--set", f"{key}={json.dumps(value, ensure_ascii=False)}"]
     return shlex.join(words)
 

@@ -108,7 +108,7 @@ def build_local_workspace(config: RunConfig, store: RunStore, data: Dataset, eve
 
 @dataclass(frozen=True)
 class OpenRun:
-    """A locked run with all that its graphs need; what happens in it reaches its trace through `events`."""
+    """A locked run with everything its graphs need; what happens in it reaches its trace through `events`."""
 
     config: RunConfig
     store: RunStore
@@ -134,9 +134,9 @@ def open_run(
     tracker: Tracker | None = None,
     open_executor: Callable[[], Executor] | None = None,
 ) -> OpenRun:
-    """A locked run, ready to go on; `mended` names the records that a crash had torn; `tracker` hears what happens.
+    """A locked run, ready to continue; `mended` names the records that a crash had torn; `tracker` receives the events.
 
-    `open_executor` puts another executor in the place of this machine's.
+    `open_executor` replaces this machine's executor with another one.
     """
 
     def events(event: Event) -> None:
@@ -192,7 +192,7 @@ def _introduce(
 @contextmanager
 def open_checkpointer(store: RunStore) -> Iterator[Any]:
     """The run's checkpoints, open while the context lasts."""
-    # plain msgpack values only: a checkpoint file is data and must never construct objects of its choice
+    # plain msgpack values only: a checkpoint file is data and must never construct arbitrary objects
     os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
     from graphs.checkpoints import PrunedSqliteSaver  # late: a second of imports
 
@@ -236,7 +236,7 @@ def build_delivery(
 
 
 def drive_design(run: OpenRun, checkpointer: Any) -> dict[str, Any]:
-    """The final state of the search, begun, continued or just read back."""
+    """The final state of the search, which is begun, continued or just read back."""
     from graphs.design.graph import count_steps
     from graphs.design.state import start_state
 
@@ -259,7 +259,7 @@ def _refuse_to_ask(payload: Mapping[str, Any]) -> list[str]:
 def _drive(
     graph: CompiledStateGraph[Any, None, Any, Any], thread: str, start: Any, steps: int, ask: Ask
 ) -> dict[str, Any]:
-    """The graph's final state, begun, continued or just read back, whichever its checkpoint calls for."""
+    """The graph's final state; the graph is begun, continued or just read back, whichever its checkpoint calls for."""
     from langchain_core.runnables import RunnableConfig
     from langgraph.types import Command
 

@@ -1,7 +1,7 @@
-"""A run mirrored into MLflow, where the setting `tracking.mlflow` names a store; else nothing is imported or sent.
+"""A run mirrored into MLflow if the setting `tracking.mlflow` names a store; otherwise nothing is imported or sent.
 
-The search is a run of MLflow, each trained candidate a run below it. A store that fails is given up, told once and on
-record: it never ends a search.
+The search is an MLflow run, each trained candidate a run below it. A store that fails is given up, which is reported
+once and recorded: it never ends a search.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from nas.training.phase_events import PhaseFinished
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-PLACE = "tracking.json"  # in the run's folder: the ids that MLflow gave
-MAX_PARAMS = 100  # in one request of MLflow's
-ENVIRONMENT = {  # unless they are set: no usage reports, and a store that is away is noticed within seconds
+PLACE = "tracking.json"  # in the run's folder: the ids assigned by MLflow
+MAX_PARAMS = 100  # in one MLflow request
+ENVIRONMENT = {  # unless they are set: no usage reports, and an unreachable store is noticed within seconds
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -45,11 +45,11 @@ COSTS = ("macs", "params", "arena_bytes", "flash_bytes")
 
 
 class DamagedIdsError(Exception):
-    """PLACE does not hold what was written there."""
+    """The file PLACE does not hold what was written to it."""
 
 
 def check_tracking(config: RunConfig) -> None:
-    """Raise SettingError for tracking that is wanted and not installed."""
+    """Raise SettingError if tracking is wanted but not installed."""
     if config.tracking.mlflow and find_spec("mlflow") is None:
         raise SettingError("tracking.mlflow needs MLflow, which is not installed: pip install 'kilosmith[tracking]'")
 
@@ -67,7 +67,7 @@ class Tracker:
     _has_failed: bool = False
 
     def take(self, event: Event) -> str:
-        """Why the store could not take an event and takes no more from now on; empty while all is well."""
+        """Why the store failed to take an event and will be sent no more; empty while all is well."""
         return self._try(lambda: self._take(event)) if not event.transient else ""
 
     def end(self, *, has_ended: bool) -> str:
@@ -103,13 +103,13 @@ class Tracker:
                     self._open(event.candidate, {name: getattr(event, name) for name in COSTS})
             case PhaseFinished():
                 self._log_phase(event.candidate, event.outcome)
-            case Delivered() if event.candidate in self._ids:  # not if the store was away before
+            case Delivered() if event.candidate in self._ids:  # not if the store was unreachable before
                 told = event.metrics.to_dict()
                 figures = {name: value for name, value in told.items() if isinstance(value, int | float)}
                 self._log(event.candidate, {f"delivered_{name}": float(value) for name, value in figures.items()})
 
     def _begin(self) -> None:
-        """Begin, or go on with, the search's run."""
+        """Begin or continue the search's run."""
         from mlflow import MlflowClient
 
         for name in ("mlflow", "alembic"):

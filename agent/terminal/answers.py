@@ -16,11 +16,11 @@ from nas.quantities import CONSTRAINT_NAMES
 if TYPE_CHECKING:
     from graphs.inquiry.state import Turn
 
-_TELLING_THEMSELVES = ("candidate_id", "first", "second")  # arguments whose values, ids, need no name
+_TELLING_THEMSELVES = ("candidate_id", "first", "second")  # arguments whose values, being ids, need no name
 
 
 def print_turn(console: Console, turn: Turn) -> None:
-    """The answer as plain text: no markup or escape in it means anything; then where it comes from."""
+    """Print the answer as plain text (no markup or escape in it has any effect), then where it comes from."""
     for line in plain_lines(turn["answer"]).split("\n"):
         console.print(HangingText(Text(line), 2) if line.startswith("- ") else Text(line))
     if turn["note"]:
@@ -44,7 +44,7 @@ def _format_argument(name: str, value: Any) -> str:
 
 
 def describe_request(asked: Mapping[str, Any]) -> str:
-    """What a training that waits for a confirmation would do."""
+    """What a training that awaits confirmation would do."""
     seconds = asked["seconds"]
     about = f", about {seconds:,.0f} s" if seconds is not None else ""
     broken = ", ".join(CONSTRAINT_NAMES[name] for name in asked["breaks"])
@@ -53,6 +53,6 @@ def describe_request(asked: Mapping[str, Any]) -> str:
 
 
 def ask_person(asked: Mapping[str, Any]) -> bool:
-    """Whether the person at the terminal confirms; anything but yes declines."""
+    """Whether the person at the terminal confirms; anything but yes means no."""
     print(f"{plain(describe_request(asked))} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")

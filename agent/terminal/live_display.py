@@ -20,7 +20,7 @@ from nas.search.pareto import FrontMember
 from nas.search.search_events import FrontChanged
 from nas.training.phase_events import EpochFinished
 
-_LINE_EVERY_SECONDS = 15.0  # without a terminal a long phase says now and then that it is alive
+_LINE_EVERY_SECONDS = 15.0  # without a terminal, a long phase reports now and then that it is alive
 
 
 class Display:
@@ -43,7 +43,7 @@ class Display:
     def resume(self) -> None:
         """Start the live view, where there is a terminal."""
         if self._console.is_terminal and not self._quiet:
-            # drawn by this thread alone, whenever an event changes it
+            # drawn only by this thread, whenever an event changes it
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
             self._live.start()
 
@@ -92,7 +92,7 @@ class Display:
         if isinstance(event, Progress):
             return f"{event.phase}: {plain(event.step)}" + (f" {event.done}/{event.total}" if event.total else "")
         result = event.result
-        _, started, first = self._phase_started  # the clock starts when the first epoch seen is done
+        _, started, first = self._phase_started  # the clock starts when the first observed epoch is done
         text = (
             f"{event.phase} {event.candidate}: epoch {result.epoch}/{result.epochs}, loss {result.loss:.3f}, "
             f"validation {result.validation_accuracy:.2%}"
@@ -116,7 +116,7 @@ class Display:
 
 
 def _count(event: Progress | EpochFinished) -> tuple[int, int]:
-    """What is done, of how much."""
+    """How much is done, of how much."""
     if isinstance(event, Progress):
         return event.done, event.total
     return event.result.epoch, event.result.epochs

@@ -46,7 +46,7 @@ class Selection:
             raise SettingError(f"--to must not come before --from; got {self.until} and {self.start}")
 
     def takes_number(self, number: int) -> bool:
-        """Whether the step lies in the range; what comes before the first step goes with it."""
+        """Whether the step lies in the range; what precedes the first step belongs to it."""
         return max(1, number) >= self.start and (self.until is None or number <= self.until)
 
     def takes_node(self, node: str, text: str) -> bool:
@@ -55,7 +55,7 @@ class Selection:
 
 
 def load_selected(store: RunStore, selection: Selection) -> list[tuple[int, TraceLine]]:
-    """(step, line) of every selected line; raises SettingError for an empty trace or a selection outside of it."""
+    """(step, line) of every selected line; raises SettingError for an empty trace or a selection outside it."""
     lines = list(store.load_trace())
     if not lines:
         raise SettingError(f"replay needs a trace; {store.folder}/trace.jsonl is missing or empty; resume the run")
@@ -78,7 +78,7 @@ def load_selected(store: RunStore, selection: Selection) -> list[tuple[int, Trac
 
 
 def play(store: RunStore, selection: Selection, *, speed: float, pause: bool, quiet: bool) -> None:
-    """Tell the selected steps as they were told when they happened."""
+    """Print the selected steps as they were printed when they happened."""
     console, narrator = result_console(), Narrator()
     selected = load_selected(store, selection)
     before, step = _time_of(selected[0][1]) if selected else None, 0
@@ -96,7 +96,7 @@ def play(store: RunStore, selection: Selection, *, speed: float, pause: bool, qu
 
 
 def _numbered(number: int, line: RenderableType) -> RenderableType:
-    """A line of the transcript behind the number of its step."""
+    """A line of the transcript, preceded by the number of its step."""
     label = Text.assemble((f"{number:>5} ", "dim"))
     if number and isinstance(line, HangingText):
         return line.behind(label)

@@ -1,4 +1,4 @@
-"""From events to lines of a transcript; the live view, `replay` and the saved transcript all tell a run this way."""
+"""From events to lines of a transcript; the live view, `replay` and the saved transcript all render a run this way."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _INDENT = 12  # of what follows a label
 
 
 class Narrator:
-    """Tells a run event by event."""
+    """Narrates a run event by event."""
 
     def tell(self, event: Event) -> list[RenderableType]:
         """The lines an event is worth, often none."""

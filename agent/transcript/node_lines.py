@@ -1,4 +1,4 @@
-"""The lines that the end of a graph's node is worth, told from what it changed of the graph's state."""
+"""The lines printed when a graph's node ends, derived from what it changed in the graph's state."""
 
 from __future__ import annotations
 

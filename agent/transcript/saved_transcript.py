@@ -1,4 +1,4 @@
-"""A run's transcript as text and as a page, told from its trace."""
+"""A run's transcript as text and as a page, made from its trace."""
 
 from __future__ import annotations
 

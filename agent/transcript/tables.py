@@ -1,4 +1,4 @@
-"""The tables that a run is told with: its front, and what was delivered."""
+"""The tables of a transcript: the front, and what was delivered."""
 
 from __future__ import annotations
 

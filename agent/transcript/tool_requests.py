@@ -1,4 +1,4 @@
-"""What a chat model asked a tool for, in words."""
+"""What a chat model asked of a tool, in words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nas.records.run_events import ToolRequest
 
 
 def describe_call(call: ToolRequest) -> str:
-    """The call in a line; whatever its arguments are, they are only shown."""
+    """The call in one line; its arguments, whatever they are, are only shown."""
     arguments = call.args
     if call.name == "edit_architecture" and isinstance(arguments.get("edits"), list):
         edits = [edit for edit in arguments["edits"] if isinstance(edit, dict)]

@@ -1,4 +1,4 @@
-"""Asking the designer why a design was chosen, and keeping of its answer only what the records bear out."""
+"""Asks the designer why a design was chosen, and keeps only the part of its answer that the records bear out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Explainer:
     def explain(self, records: RunRecords, candidate_id: str, index: int) -> Explanation:
         """The explanation of a candidate; by the system alone, with the reason, where the designer gives none.
 
-        A chat model that fails here costs a run nothing but its words: what was trained is delivered all the same.
+        A chat model that fails here costs a run only its explanation: what was trained is delivered all the same.
         """
         claims = derive_claims(records, candidate_id)
         try:

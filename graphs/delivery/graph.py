@@ -74,7 +74,7 @@ class DeliveryNodes:
         return {"outcomes": state["outcomes"]}
 
     def route_after_approve(self, state: DeliveryState) -> Literal["train_fully", "report"]:
-        """Nothing approved, nothing delivered."""
+        """The next node; nothing approved means nothing is delivered."""
         return "train_fully" if state["approved"] else "report"
 
     def _add(self, state: DeliveryState, key: str, act: Any) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class DeliveryNodes:
 
 
 def add_delivery(graph: StateGraph[Any, Any, Any, Any], nodes: DeliveryNodes, *, then: str) -> None:
-    """The steps of the delivery and the ways between them; it begins at `approve` and hands over to `then`."""
+    """Add the delivery's steps and the edges between them; it begins at `approve` and hands over to `then`."""
     steps = (nodes.approve, nodes.train_fully, nodes.distill, nodes.explain, nodes.export, nodes.report)
     for step in steps:
         graph.add_node(step.__name__, trace_node("delivery", step, nodes.events))

@@ -36,7 +36,7 @@ Step = Callable[["DesignNodes", DesignState], dict[str, Any]]
 
 
 def with_pending(step: Step) -> Step:
-    """The node, before which the workspace gets back the legal trials that wait in the state: a restart loses them."""
+    """The node, run after restoring to the workspace the legal trials waiting in the state: a restart loses them."""
 
     @functools.wraps(step)
     def stepped(self: DesignNodes, state: DesignState) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class DesignNodes:
         return self._close_round(state) if state["drive"] == "autonomous" else self._screen_proposal(state)
 
     def _screen_proposal(self, state: DesignState) -> dict[str, Any]:
-        """Guided: the one design that was asked for."""
+        """Guided: judge the one design that was asked for."""
         trial = judge_proposal(self.workspace, self._take_proposal(state), self.events)
         if trial.state == "proposed":
             return {"candidates": [*state["candidates"], trial.to_dict()]}
@@ -126,14 +126,14 @@ class DesignNodes:
         return fill_proposal(proposal, tool, made["args"], self.events)
 
     def _close_round(self, state: DesignState) -> dict[str, Any]:
-        """Autonomous: the candidates the designer chose, else its latest legal one; the others are left untrained."""
+        """Autonomous: take the candidates the designer chose, else its latest legal one; leave the others untrained."""
         number, effort = state["number"], Effort.from_dict(state["effort"])
         chosen = state["chosen"] or [trial["id"] for trial in state["pending"][-1:]]
         for trial in state["pending"]:
             if trial["id"] not in chosen:
                 self.workspace.pass_over(trial["id"])
         update: dict[str, Any] = {}
-        if number == effort.number:  # nothing was proposed: that too uses up a proposal
+        if number == effort.number:  # proposing nothing uses up a proposal too
             number += 1
             reason = f"no proposal in {effort.answers} answers"
             refused = self.workspace.open_proposal(number).refuse("mini_train", reason)
@@ -187,18 +187,18 @@ class DesignNodes:
         return num_trials >= self.settings.max_trials or state["number"] >= self.settings.max_proposals
 
     def route_after_propose(self, state: DesignState) -> Literal["consult", "screen"]:
-        """An autonomous designer's calls are answered, a guided one's design is screened."""
+        """The next node: an autonomous designer's calls are answered, a guided one's design is screened."""
         return "consult" if state["drive"] == "autonomous" else "screen"
 
     def route_after_consult(self, state: DesignState) -> Literal["screen", "propose"]:
-        """The conversation goes on until a candidate is chosen or the round is over."""
+        """The next node: the conversation continues until a candidate is chosen or the round is over."""
         return "screen" if state["chosen"] or self._is_round_over(state) else "propose"
 
     def _is_round_over(self, state: DesignState) -> bool:
         return is_round_over(state, self.settings, self.designer.context_tokens)
 
     def route_after_screen(self, state: DesignState) -> Literal["evaluate", "propose", "select"]:
-        """Legal candidates are trained once there are enough; else the designer goes on while proposals are left."""
+        """Legal candidates are trained once there are enough; else the designer continues while proposals are left."""
         num_waiting, is_over = len(state["candidates"]), self._is_over(state)
         is_full = num_waiting >= self.settings.batch or state["drive"] == "autonomous"
         if num_waiting and (is_full or is_over):
@@ -206,12 +206,12 @@ class DesignNodes:
         return "select" if is_over else "propose"
 
     def route_after_reflect(self, state: DesignState) -> Literal["propose", "select"]:
-        """Again, or done."""
+        """The next node: propose again, or select."""
         return "select" if self._is_over(state) else "propose"
 
 
 def add_design(graph: StateGraph[Any, Any, Any, Any], nodes: DesignNodes, *, then: str) -> None:
-    """The steps of the design loop and the ways between them; it begins at `examine` and hands over to `then`."""
+    """Add the design loop's steps and the edges between them; it begins at `examine` and hands over to `then`."""
     steps = (nodes.examine, nodes.propose, nodes.consult, nodes.screen, nodes.evaluate, nodes.reflect, nodes.select)
     for step in cast("Sequence[Node[DesignState]]", steps):
         graph.add_node(step.__name__, trace_node("design", step, nodes.events))

@@ -26,7 +26,7 @@ def write_prompt(
     parent: Trial | None = None,
     autonomous: bool = False,
 ) -> list[BaseMessage]:
-    """Role and task; what changes from candidate to candidate stands last, so that a local model reads it alone anew.
+    """Role and task; what changes from candidate to candidate comes last, so that a local model rereads only that.
 
     Its length is bounded by the settings and the number of stages, however long the run.
     """

@@ -1,4 +1,4 @@
-"""From a designing tool call to a judged trial: read, priced once, and told by one event."""
+"""From a designing tool call to a judged trial: read, priced once, and reported by one event."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from nas.search.trial import Trial
 from nas.workspace.proposal import Proposal
 from nas.workspace.workspace import Workspace
 
-MAX_REJECTION = 700  # characters of one rejection: the limit, its cause and the cheapest edits fit
+MAX_REJECTION = 700  # characters of one rejection: enough for the limit, its cause and the cheapest edits
 
 
 def fill_proposal(proposal: Proposal, tool: BaseTool, arguments: Mapping[str, Any], events: EventSink) -> Trial:
-    """The trial that a designing tool makes of arguments: "proposed", or already refused with a reason."""
+    """The trial that a designing tool makes from arguments: "proposed", or already refused with a reason."""
     message = call_tool(tool, arguments, events)
     if message.artifact is None or "trial" not in message.artifact:
         return proposal.refuse(tool.name, message.text)
@@ -28,7 +28,7 @@ def fill_proposal(proposal: Proposal, tool: BaseTool, arguments: Mapping[str, An
 
 
 def judge_proposal(workspace: Workspace, trial: Trial, events: EventSink) -> Trial:
-    """The trial after its prices were compared with the limits; nobody has to ask a chat model for that."""
+    """The trial after comparing its costs with the limits; no chat model is needed for that."""
     if trial.state == "proposed":
         trial = workspace.judge(trial.id)
     costs = trial.costs
@@ -49,7 +49,7 @@ def judge_proposal(workspace: Workspace, trial: Trial, events: EventSink) -> Tri
 
 
 def describe_rejection(trial: Trial) -> str:
-    """What later prompts tell of a refused proposal."""
+    """What later prompts say of a refused proposal."""
     return f"{trial.id} ({trial.state}): {trial.reason}"[:MAX_REJECTION]
 
 

@@ -26,7 +26,7 @@ from tools import build_edit_architecture, build_propose_architecture, build_too
 
 @dataclass(frozen=True)
 class Requests:
-    """Writes the prompts, offers the tools and takes the answers into the state."""
+    """Writes the prompts, offers the tools and puts the answers into the state."""
 
     designer: Designer
     workspace: Workspace
@@ -35,7 +35,7 @@ class Requests:
     events: EventSink
 
     def build_toolbox(self, number: int) -> dict[str, BaseTool]:
-        """Every tool an autonomous designer may call, by name; proposal `number` is the next it can fill."""
+        """Every tool an autonomous designer may call, by name; `number` is the next proposal it can fill."""
         return dict(build_toolbox(self.workspace, self.workspace.open_proposal(number)))
 
     def ask_for_design(self, state: DesignState) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Requests:
             answer = self._call(state, messages, list(toolbox.values()), "auto", num_told=effort.told)
         except ConversationTooLongError:
             if not state["dialogue"]:
-                raise  # the task alone is too long: no shorter conversation will help
+                raise  # the task itself is too long: no shorter conversation will help
             return {"calls": [], "effort": replace(effort, full=True).to_dict(), "candidates": []}
         known = [call for call in answer.calls if call["name"] in toolbox]
         said = {"role": "ai", "content": answer.message.text or ("" if known else NO_TEXT)}
@@ -76,7 +76,7 @@ class Requests:
         }
 
     def _choose_tool(self, state: DesignState, number: int) -> tuple[Trial | None, BaseTool]:
-        """The parent and the tool that edits it, or no parent and the tool for a whole design; with masks if taken."""
+        """The parent and the tool that edits it, or None and the tool for a whole design; with masks if used."""
         workspace = self.workspace
         proposal = workspace.open_proposal(number)
         masked = self.settings.masked and self.designer.takes_masks
@@ -135,7 +135,7 @@ class Requests:
 
 
 def _add(effort: Effort, answer: ChatAnswer, num_messages: int) -> Effort:
-    """The effort with one more answer, after which the conversation has so many messages."""
+    """The effort after one more answer, with `num_messages` in the conversation then."""
     return replace(
         effort,
         answers=effort.answers + 1,

@@ -41,8 +41,8 @@ class Effort:
 
     `answers`, tool `calls` and `tokens` are counted, `seconds` are those of the chat model; `length`: tokens of the
     conversation with the last answer; `full`: it grew longer than the model can read; `idle` counts answers in a row
-    without a call; `unreadable` counts the calls of the last answer that nobody could read; `told`: messages that the
-    trace holds already.
+    without a call; `unreadable` counts the unreadable calls of the last answer; `told`: messages already in the
+    trace.
     """
 
     number: int
@@ -57,12 +57,12 @@ class Effort:
     told: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """The plain form in which the state holds it."""
+        """The plain form held in the state."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Effort:
-        """The effort of `to_dict`."""
+        """The effort from its `to_dict` form."""
         return cls(**data)
 
 

@@ -17,7 +17,7 @@ from nas.space.search_space import Choice, Edit, SearchSpace
 class Intent:
     """A change of one field: to a `value`, a `step` up or down, or by a `factor`; `stages` is empty if none was named.
 
-    `place` is where it stands in the question.
+    `place` is its position in the question.
     """
 
     field: str
@@ -108,7 +108,7 @@ _STEPS = _compile(
     ("expansion", 1, rf"{_LARGER}(?:\s+the)?\s+expansion\b"),
     ("expansion", -1, rf"{_SMALLER}(?:\s+the)?\s+expansion\b"),
 )
-# values whose field was named before: "48 channels in stage 1 and 64 in stage 2", "24 channels rather than 32"
+# values whose field was named earlier: "48 channels in stage 1 and 64 in stage 2", "24 channels rather than 32"
 _ELIDED = re.compile(
     r"(?:\band\b|,|\bplus\b)\s*(\d*\.?\d+)\s+(?:in|for|at|on)\s+s_+"
     r"|\b(?:rather than|instead of|and not|or|not|like)\s+(\d*\.?\d+)\b"
@@ -138,7 +138,7 @@ def find_intents(question: str, num_stages: int) -> list[Intent]:
 
 
 def _match_phrases(text: str) -> Iterator[tuple[re.Match[str], Intent]]:
-    """Every phrase with the intent in it, the most telling kinds first; of those that overlap the first one counts."""
+    """Every phrase with its intent, the most specific kinds first; of overlapping phrases the first one counts."""
     for field, switch, pattern in _SWITCHES:
         for match in pattern.finditer(text):
             yield match, Intent(field, switch)
@@ -155,7 +155,7 @@ def _match_phrases(text: str) -> Iterator[tuple[re.Match[str], Intent]]:
 
 
 def _match_elided(text: str, intents: list[Intent]) -> Iterator[tuple[re.Match[str], Intent]]:
-    """Bare values, of the field that was named last before; `intents` are those found so far."""
+    """Bare values, which belong to the field named last before them; `intents` are those found so far."""
     for match in _ELIDED.finditer(text):
         before = [intent for intent in intents if intent.place < match.start()]
         last = max(before, key=lambda intent: intent.place, default=None)
@@ -177,12 +177,12 @@ def _read_value(field: str, word: str) -> Choice:
 def _stages_near(text: str, start: int, end: int, num_stages: int) -> tuple[int, ...]:
     """The stages that a phrase belongs to; () where the whole question names none.
 
-    In its own part of the question the nearest mention counts. Parts end at commas and at "and"; a part without a stage
-    takes that of the next part that names one, else of the one before.
+    Within its own part of the question the nearest stages count. Parts end at commas and at "and"; a part without a
+    stage takes that of the next part that names one, else that of the previous one.
     """
     if names_all_stages(text):
         return tuple(range(1, num_stages + 1))
-    mentions = find_stage_mentions(text, num_stages)
+    stage_spans = find_stage_mentions(text, num_stages)
     parts = [
         (match.start(), match.end())
         for match in re.finditer(r"(?:(?!,|;|\band\b(?!\s*\d)|\bplus\b|\bwhile\b).)+", text, re.S | re.I)
@@ -191,17 +191,17 @@ def _stages_near(text: str, start: int, end: int, num_stages: int) -> tuple[int,
     order = [*inside, *range(inside[-1] + 1, len(parts)), *reversed(range(inside[0]))] if inside else []
     for index in order:
         first, last = parts[index]
-        here = [mention for mention in mentions if first <= mention.start < last]
+        here = [span for span in stage_spans if first <= span.start < last]
         if here:
-            return min(here, key=lambda mention: max(mention.start - end, start - mention.end, 0)).stages
+            return min(here, key=lambda span: max(span.start - end, start - span.end, 0)).stages
     return find_stages(text, num_stages)
 
 
 def resolve_edits(intents: Sequence[Intent], architecture: Architecture, space: SearchSpace) -> list[Edit]:
-    """The edits of a network that intents mean: without a stage named, every stage where something would change.
+    """The edits of a network that intents mean: if no stage is named, in every stage where something would change.
 
-    A value outside the space is kept as it is: the space says what is wrong with it. Of two values of one field
-    ("5 instead of 3") the one counts that would change something, and a value counts more than a step ("deeper: 4").
+    A value outside the space is kept: the space says what is wrong with it. Of two values for one field ("5 instead
+    of 3") the one that would change something counts, and a value overrides a step ("deeper: 4").
     """
     edits: dict[tuple[int, str], Edit] = {}
     valued = {intent.field for intent in intents if intent.value is not None}

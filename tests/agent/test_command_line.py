@@ -1,4 +1,4 @@
-"""The command line as users meet it: what it says, where, and with which exit code."""
+"""The command line as users see it: what it prints, where, and with which exit code."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_a_malformed_architecture_file_is_named_field_by_field(tmp_path: Path) -
     assert_one_line(kilosmith("estimate", str(path), cwd=tmp_path), 2, "must be JSON")
 
 
-def test_a_missing_data_folder_is_known_before_anything_is_designed(tmp_path: Path) -> None:
+def test_a_missing_data_folder_is_reported_before_anything_is_designed(tmp_path: Path) -> None:
     result = kilosmith("run", "--preset", "cifar-cpu", "--data", "cifar100:nowhere", "--llm", "random", cwd=tmp_path)
     assert result.returncode == 2
     assert "nowhere" in result.stderr.splitlines()[-1]
@@ -162,7 +162,7 @@ def test_a_runs_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> Non
     assert_one_line(result, 2, "file")
 
 
-def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path) -> None:
+def test_a_reader_that_stops_reading_is_not_an_error(tmp_path: Path) -> None:
     for arguments in ("boards", "boards --json"):
         command = f"set -o pipefail; {sys.executable} -m agent {arguments} | true"
         result = subprocess.run(
@@ -200,7 +200,7 @@ def test_an_approval_is_yes_no_or_trained_candidates(line: str, approved: list[s
     assert read_approval(line, ["c1"], ["c1", "c2"]) == approved
 
 
-def test_a_baseline_cannot_be_left_to_itself(tmp_path: Path) -> None:
+def test_a_baseline_cannot_be_autonomous(tmp_path: Path) -> None:
     result = kilosmith("run", "--llm", "random", "--set", "design.drive=autonomous", "--quiet", cwd=tmp_path)
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()

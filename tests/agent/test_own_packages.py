@@ -1,4 +1,4 @@
-"""The names of our packages are common words: what else bears one is found at the start and told in a line."""
+"""Our packages' names are common words: another package of such a name is found at the start and reported in a line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from command_line import ROOT, environment, kilosmith
 
 NAMES = ("graphs", "tools", "prompts", "nas")
 CONSOLE_SCRIPT = "from agent.__main__ import main\nmain()\n"
-# What pip puts into place for `pip install -e`: a finder that is asked after all folders on the path.
+# What `pip install -e` installs: a finder that is asked after all folders on the path.
 EDITABLE = f"""
 import sys
 from importlib.machinery import PathFinder
@@ -32,7 +32,7 @@ PRINTED = f"kilosmith {version('kilosmith')}\n"
 
 
 def run_script(text: str, folder: Path, path: str) -> subprocess.CompletedProcess[str]:
-    """`kilosmith --version` by a script that lies elsewhere, started in `folder` with that PYTHONPATH."""
+    """Run `kilosmith --version` through a script located elsewhere, started in `folder` with that PYTHONPATH."""
     script = folder.parent / "bin" / "kilosmith"
     script.parent.mkdir(exist_ok=True)
     script.write_text(text)
@@ -80,7 +80,7 @@ def test_the_console_script_does_not_look_into_the_working_directory(folder: Pat
     assert (result.returncode, result.stdout, result.stderr) == (0, PRINTED, "")
 
 
-def test_a_folder_of_data_is_in_nobodys_way(folder: Path) -> None:
+def test_a_folder_of_data_is_harmless(folder: Path) -> None:
     for name in NAMES:
         (folder / name).mkdir()
         (folder / name / "notes.txt").write_text("mine")

@@ -1,4 +1,4 @@
-"""What a server answers, as the graph takes it and the trace keeps it."""
+"""A server's answers, as the graph reads them and the trace keeps them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tools import build_explain
 
 
 def test_arguments_of_any_depth_are_unreadable_never_a_crash() -> None:
-    """Between what JSON readers refuse and what is shallow lie depths that can be read but not walked."""
+    """Some depths are shallow enough for the JSON parser but too deep to be walked recursively."""
     depths = range(600, 1_100, 10)
     deep = [calls(("explain", '{"candidate_id":' + "[" * depth + "]" * depth + "}")) for depth in depths]
     events: list[Event] = []

@@ -1,4 +1,4 @@
-"""The main job from the command line, on real parts, made small."""
+"""The main job from the command line, with real components, made small."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ def test_the_embedded_language_model_designs_a_network_that_is_delivered(tmp_pat
         ("data.spec=folder:/nowhere", "/nowhere is none"),
     ],
 )
-def test_what_training_lacks_is_told_in_a_line_before_a_run_begins(tmp_path: Path, setting: str, fault: str) -> None:
+def test_what_training_lacks_is_reported_before_a_run_begins(tmp_path: Path, setting: str, fault: str) -> None:
     if "cuda" in setting and torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
     result = kilosmith("run", "--llm", "random", "--set", setting, cwd=tmp_path)
@@ -254,7 +254,7 @@ def test_what_training_lacks_is_told_in_a_line_before_a_run_begins(tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_teacher_is_trained_once_and_taken_by_a_run_on_anyones_images(tmp_path: Path) -> None:
+def test_teacher_is_trained_once_and_used_by_a_run_on_a_folder_of_images(tmp_path: Path) -> None:
     from PIL import Image
     from sklearn.datasets import load_digits
 

@@ -1,4 +1,4 @@
-"""A run whose chat model lives behind a server: one that never answers, one that comes back, one that cannot be had."""
+"""A run whose chat model is behind a server: one that never answers, one that comes back, one that is unavailable."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ IMPATIENT = (
 
 
 def design(request: Request) -> Behaviour:
-    """One legal design, through the one tool that is offered."""
+    """One legal design, through the only tool offered."""
     assert [tool["function"]["name"] for tool in request["tools"]] == ["propose_architecture"]
     return calls(("propose_architecture", {"stages": make_stages()}))
 
@@ -66,7 +66,7 @@ def test_an_interruption_does_not_wait_for_the_server(tmp_path: Path) -> None:
         assert errors.splitlines() == ["kilosmith: interrupted"]
 
 
-def test_a_wrong_address_or_a_missing_key_is_known_before_the_run(
+def test_a_wrong_address_or_a_missing_key_is_reported_before_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
@@ -79,13 +79,13 @@ def test_a_wrong_address_or_a_missing_key_is_known_before_the_run(
 
 
 def is_check(request: Request) -> Question | None:
-    """The check question a request asks, if it is one."""
+    """The check question that a request asks, if any."""
     asked = request["messages"][-1]["content"]
     return next((question for question in QUESTIONS if question.text == asked), None)
 
 
 class FreeDesigner:
-    """A capable model that also makes every mistake there is: it answers the check rightly, then plays its turns."""
+    """A capable model that also makes every possible mistake: it passes the check, then plays its turns."""
 
     def __init__(self) -> None:
         self.turns: list[Behaviour] = [

@@ -1,4 +1,4 @@
-"""The door for library users: light to import, complete, documented, and good for one whole way."""
+"""The library's public interface: light to import, complete, documented, and sufficient from a draw to a delivery."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_version_and_unknown_names() -> None:
         _ = kilosmith.nonsense
 
 
-def test_what_is_too_large_is_told_with_edits_that_cure_it() -> None:
+def test_a_network_too_large_is_reported_with_edits_that_cure_it() -> None:
     stage = kilosmith.Stage("MBConv", 64, 7, 1, 6, 0.5, False, "swish", 1)
     architecture = kilosmith.Architecture((stage, replace(stage, stride=2), replace(stage, out_channels=16)))
     task = kilosmith.Task(16, 16, 1, 10)

@@ -1,4 +1,4 @@
-"""What the delivered example is, and who delivers it."""
+"""The example of a delivery: its network, limits and provenance."""
 
 from __future__ import annotations
 

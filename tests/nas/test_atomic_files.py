@@ -9,7 +9,7 @@ import pytest
 from nas.documents.atomic_files import replacing, write_json, write_text
 
 
-def test_a_text_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+def test_a_text_replaces_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     write_text(path, "old")
     write_text(path, "new \u00e9")
@@ -23,7 +23,7 @@ def test_a_json_document_ends_its_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stop", [OSError, KeyboardInterrupt])
-def test_what_breaks_off_leaves_the_old_file_and_nothing_else(tmp_path: Path, stop: type[BaseException]) -> None:
+def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, stop: type[BaseException]) -> None:
     path = tmp_path / "weights"
     path.write_bytes(b"old")
 

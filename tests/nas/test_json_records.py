@@ -1,4 +1,4 @@
-"""Records as JSON and back: what is missing or wrong is named."""
+"""Records to JSON and back: what is missing or wrong is named."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_wrong_value_is_named_with_its_place(change: dict[str, Any], message: 
 
 
 @pytest.mark.parametrize("data", [None, [], "text", 3])
-def test_what_is_no_object_is_no_record(data: object) -> None:
+def test_anything_but_an_object_is_not_a_record(data: object) -> None:
     with pytest.raises(RecordError, match=r"^'Point' must be an object; got "):
         read_record(Point, data)
 

@@ -1,4 +1,4 @@
-"""An answer as it grows: pieces of text, or of one tool call that is decoded under a grammar.
+"""An answer as it grows: pieces of text, or of one tool call decoded under a grammar.
 
 Jump-forward: what the grammar forces is appended as it stands, and the model is asked only where there are
 alternatives.
@@ -41,7 +41,7 @@ class Ends:
 
 
 class Writer(Protocol):
-    """Whoever continues a text token by token."""
+    """Continues a text token by token."""
 
     def append(self, tokens: Sequence[int]) -> None:
         """Take `tokens` as written."""
@@ -53,7 +53,7 @@ class Writer(Protocol):
 def write_call(matcher: AnswerMatcher, writer: Writer, ends: Ends) -> Iterator[Piece]:
     """The pieces of the call that `writer` writes; raises ChatModelError when it is not complete after max_tokens.
 
-    Where the model may write text instead nothing is raised: a call that was cut off comes as an invalid one.
+    Where the model may write text instead, nothing is raised: a call that was cut off is returned as an invalid one.
     """
     name, told = None, 0
     while not matcher.is_complete():
@@ -78,7 +78,7 @@ def write_call(matcher: AnswerMatcher, writer: Writer, ends: Ends) -> Iterator[P
 
 
 def write_text(vocabulary: Vocabulary, writer: Writer, ends: Ends, begun: Sequence[int] = ()) -> Iterator[Piece]:
-    """The pieces of a text that goes on after the tokens `begun`, without stop tokens and stop strings."""
+    """The pieces of a text that continues after the tokens `begun`, without stop tokens and stop strings."""
     text = GrowingText(vocabulary, ends.strings)
     for token in begun:
         yield from _pieces(text.take(token))
@@ -94,15 +94,15 @@ def write_text(vocabulary: Vocabulary, writer: Writer, ends: Ends, begun: Sequen
 
 def write_either(vocabulary: Vocabulary, matcher: AnswerMatcher, writer: Writer, ends: Ends) -> Iterator[Piece]:
     """The pieces of a text, of a call or of both, as the model's own tokens decide."""
-    marks = [matcher.sign] if matcher.sign not in vocabulary.specials else []  # control tokens are no text anyway
+    marks = [matcher.sign] if matcher.sign not in vocabulary.specials else []  # control tokens are never text
     text = GrowingText(vocabulary, [*ends.strings, *marks])
     while matcher.kind() is None and len(matcher.written) < ends.max_tokens:
-        _, choices = matcher.allowed()  # nothing is forced: a text may go on with anything
+        _, choices = matcher.allowed()  # nothing is forced: a text may continue with anything
         token = writer.choose(choices)
         if token in ends.tokens:
             break
         matcher.take([token])
-        if matcher.kind() == "text":  # nothing is told yet: up to here it could have been a call
+        if matcher.kind() == "text":  # undecided so far: up to here it could have been a call
             yield from write_text(vocabulary, writer, ends, matcher.written)
             return
         yield from _pieces(text.take(token))
@@ -114,7 +114,7 @@ def write_either(vocabulary: Vocabulary, matcher: AnswerMatcher, writer: Writer,
 
 
 class GrowingText:
-    """Text decoded token by token and cut before the first stop string; what may become one is held back."""
+    """Text decoded token by token and cut before the first stop string; what may turn into one is held back."""
 
     def __init__(self, vocabulary: Vocabulary, stop: Sequence[str]) -> None:
         self._vocabulary = vocabulary
@@ -125,14 +125,14 @@ class GrowingText:
         self.ended_with: str | None = None
 
     def take(self, token: int) -> str:
-        """The text that is certain with `token` and was not before."""
+        """The text that `token` makes certain."""
         if self.ended_with is not None or self._vocabulary.is_special(token):
             return ""
         self._text += self._decoder.decode(self._vocabulary.spell([token]))
         return self._tell()
 
     def finish(self) -> str:
-        """What was held back, when nothing follows."""
+        """The text held back, now that nothing follows."""
         if self.ended_with is None:
             self._text += self._decoder.decode(b"", final=True)
         return self._say(len(self._text))
@@ -153,9 +153,9 @@ class GrowingText:
 
 
 def mark_cut(raw: str) -> str:
-    """A mismatched bracket that keeps a call which was cut off from being taken for a whole one.
+    """A mismatched bracket that keeps a truncated call from being taken for a complete one.
 
-    langchain closes what is open in a streamed call and hands it on as valid: an edit list would lose its last edits.
+    langchain closes what is open in a streamed call and passes it on as valid: an edit list would lose its last edits.
     """
     endings = ("]", "}", '"]', '"}', '""]', '""}')  # outside a string, inside one, after a backslash inside one
     return next(ending for ending in endings if not _passes_for_whole(raw + ending))

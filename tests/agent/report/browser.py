@@ -1,4 +1,4 @@
-"""Chromium without a window, for tests of pages: Debian's, driven by Selenium, with nothing of a person's in it."""
+"""Chromium without a window, for tests of pages: Debian's, driven by Selenium, without any personal data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 from system_packages import need_programs
 
-PATIENCE = 120  # seconds until a wait is given up; says nothing about speed
+PATIENCE = 120  # seconds until a wait is given up; not a statement about speed
 SWITCHES = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--window-size=1200,900"),
@@ -50,13 +50,13 @@ def load(browser: webdriver.Chrome, page: Path, *, width: int = 1200, scheme: st
 
 
 def wait_for_plots(browser: webdriver.Chrome) -> None:
-    """Until every plot is drawn, also those of sections that were opened just now."""
+    """Wait until every plot is drawn, including those of sections just opened."""
     drawn = "return [...document.querySelectorAll('.chart')].every(one => one.querySelector('svg'))"
     WebDriverWait(browser, PATIENCE).until(lambda it: it.execute_script(drawn))
 
 
 def find_faults(browser: webdriver.Chrome) -> list[dict[str, Any]]:
-    """What axe-core finds serious or critical on the page, with all its networks open."""
+    """What axe-core rates serious or critical on the page, with all its networks open."""
     from axe_core_python.selenium import Axe
 
     found = Axe().run(browser)

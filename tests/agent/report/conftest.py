@@ -1,4 +1,4 @@
-"""What the tests of a module share: a browser, the plotting library."""
+"""Fixtures shared by the tests of a module: a browser, the plotting library."""
 
 from __future__ import annotations
 

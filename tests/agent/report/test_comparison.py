@@ -103,7 +103,7 @@ def test_comparison_makes_no_markup_of_a_name(three_runs: Path, tmp_path: Path, 
     assert found.tables["The runs, each with its most accurate candidate"][1][0] == clean
 
 
-def test_interval_is_students(three_runs: Path) -> None:
+def test_interval_is_students_t(three_runs: Path) -> None:
     # 3 values: t = 4.3027, standard deviation 0.1
     assert half_width_of_mean([0.4, 0.5, 0.6]) == pytest.approx(4.302653 * 0.1 / 3**0.5, rel=1e-5)
     assert half_width_of_mean([0.4]) is None

@@ -1,4 +1,4 @@
-"""The report in a real browser: drawn without errors, usable by mouse, keyboard and screen reader, at any width."""
+"""The report in a real browser: drawn without errors, usable with mouse, keyboard and screen reader, at any width."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def point_of(browser: webdriver.Chrome, candidate: str) -> WebElement:
     return browser.find_element(By.CSS_SELECTOR, f"[data-chart=pareto] path[aria-label^='{candidate},']")
 
 
-def test_a_link_opens_its_section_each_time_and_a_strange_address_hurts_nothing(
+def test_a_link_opens_its_section_each_time_and_an_unknown_address_does_no_harm(
     browser: webdriver.Chrome, pages: dict[str, Path]
 ) -> None:
     load(browser, pages["comparison"])
@@ -225,13 +225,13 @@ def test_names_beside_points_touch_neither_each_other_nor_a_point(
         boxes = [box for _, box in names]
         for place, one in enumerate(boxes):
             for other in boxes[:place] + symbols:
-                # two pixels of a line's box are air
+                # two pixels of a line's box are empty
                 assert not (
                     one[0] < other[1] and other[0] < one[1] and one[2] + 2 < other[3] and other[2] < one[3] - 2
                 ), (names, symbols)
 
 
-def test_a_plot_that_fails_is_told_and_keeps_no_other_from_being_drawn(
+def test_a_plot_that_fails_is_reported_and_the_others_are_drawn(
     browser: webdriver.Chrome, pages: dict[str, Path], tmp_path: Path
 ) -> None:
     whole_page = pages["example"].read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The report on paper: everything that is open, nothing dangling at the foot of a page, letters that can be read."""
+"""The report on paper: everything that is open, no heading stranded at the foot of a page, legible type."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def print_sheets(browser: webdriver.Chrome, paper: tuple[float, float]) -> list[
 
 
 def read_lines(sheet: PageObject) -> list[str]:
-    """By where letters stand, not by when they are drawn: plots are drawn last."""
+    """Ordered by where letters are, not by when they are drawn: plots are drawn last."""
     lines: dict[int, str] = {}
 
     def place(text: str, outer: list[float], inner: list[float], _font: object, _size: float) -> None:
@@ -54,7 +54,7 @@ def read_lines(sheet: PageObject) -> list[str]:
 
 
 def print_everything(browser: webdriver.Chrome, paper: tuple[float, float]) -> list[list[str]]:
-    """As the page's own button does, with the printer's dialogue left out."""
+    """As the page's own button does, without the print dialog."""
     browser.execute_script("window.print = () => { document.documentElement.dataset.asked = 'true' }")
     browser.find_element(By.ID, "print-all").click()
     WebDriverWait(browser, PATIENCE).until(

@@ -1,4 +1,4 @@
-"""What the report says: the records' figures, whoever's words are in it, whatever the run came to."""
+"""What the report says: the records' figures, untrusted text escaped, for every kind of outcome."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_published_networks_stand_beside_cifar100_only(example_records: RunRecor
 HOSTILE = "</script><script>alert(1)</script><b onclick='x'>\x1b[31mred\u202e"
 
 
-def test_nobodys_words_become_markup(example_copy: RunStore, tmp_path: Path, library: str) -> None:
+def test_untrusted_text_never_becomes_markup(example_copy: RunStore, tmp_path: Path, library: str) -> None:
     with example_copy as store:
         store.lock()
         known = read_records(store).outcome("c011").metrics
@@ -143,7 +143,7 @@ def test_nobodys_words_become_markup(example_copy: RunStore, tmp_path: Path, lib
     clean = "</script><script>alert(1)</script><b onclick='x'>red"
     assert found.tables["Class by class, the largest loss of int8 first (test split)"][1][0] == clean
     assert not [tag for tag, attributes in found.tags if "onclick" in attributes]
-    assert [tag for tag, _ in found.tags].count("script") == 3  # the data, the library, the page's own
+    assert [tag for tag, _ in found.tags].count("script") == 3  # the data, the library, the page's own script
     assert "\x1b" not in page
     assert "\u202e" not in page.replace(library, "")
 

@@ -32,12 +32,12 @@ def test_a_question_is_answered_on_stdout_and_kept_with_the_run(example_copy: Ru
     document = json.loads(
         kilosmith("ask", "latest", "and c006?", "--json", *runs_of(example_copy), cwd=example_copy.folder).stdout
     )
-    assert document["calls"][0]["args"] == {"candidate_id": "c006"}  # the conversation goes on from call to call
+    assert document["calls"][0]["args"] == {"candidate_id": "c006"}  # the conversation continues from call to call
     assert document["by"] == "router"
     assert [turn["question"] for turn in example_copy.load_conversation()] == ["why did c011 win?", "and c006?"]
 
 
-def test_nobody_confirms_a_training_through_a_pipe(example_copy: RunStore) -> None:
+def test_a_training_cannot_be_confirmed_through_a_pipe(example_copy: RunStore) -> None:
     question = "train c004 with kernel 3 in stage 1"
     asked = kilosmith("ask", "example", question, *runs_of(example_copy), cwd=example_copy.folder, stdin="y\n")
     assert asked.returncode == 0
@@ -61,7 +61,7 @@ def test_chat_takes_questions_and_commands_from_a_pipe(example_copy: RunStore) -
         assert words in ended.stdout
     assert "/compare takes 2 arguments; got 1" in ended.stderr
     assert "a command must be one of /why" in ended.stderr
-    assert ended.stdout.count("46.0 KiB of 48 KiB") == 2  # once again by /history
+    assert ended.stdout.count("46.0 KiB of 48 KiB") == 2  # printed again by /history
     assert "> more" not in ended.stdout
 
 
@@ -124,7 +124,7 @@ class Terminal:
         self.descriptor, self.process, self.seen = descriptor, process, ""
 
     def expect(self, words: str) -> None:
-        """Read until the words have come since the last call."""
+        """Read until the words have appeared since the last call."""
         deadline = time.monotonic() + PATIENCE
         while words not in self.seen:
             assert time.monotonic() < deadline, f"{words!r} did not come; seen: {self.seen[-2000:]!r}"
@@ -133,7 +133,7 @@ class Terminal:
         self.seen = self.seen.split(words, 1)[1]
 
     def has(self, words: str) -> bool:
-        """Whether the words have come since the last `expect`, by now."""
+        """Whether the words have appeared by now since the last `expect`."""
         while select.select([self.descriptor], [], [], 0)[0]:
             self.seen += os.read(self.descriptor, 65536).decode("utf-8", "replace")
         return words in self.seen
@@ -169,7 +169,7 @@ def test_a_terminal_has_history_and_ctrl_c_drops_only_the_line(example_copy: Run
         terminal.expect(PROMPT)
         terminal.type("half a question\x03")
         terminal.expect(PROMPT)
-        while not terminal.has("which constraint is tightest?"):  # the editor reads its history beside the prompt
+        while not terminal.has("which constraint is tightest?"):  # the editor loads its history after the prompt
             terminal.type("\x1b[A")  # up: the last question again
             time.sleep(0.2)
         terminal.expect("which constraint is tightest?")

@@ -1,4 +1,4 @@
-"""`replay --verify` runs the real graphs again; whatever was altered in the records is named with its step."""
+"""`replay --verify` runs the real graphs again; any alteration of the records is named with its step."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LIMITS = {"design__max_proposals": 20, "design__max_trials": 20}
 
 
 def verify_run(store: RunStore, folder: Path) -> tuple[int, int]:
-    """Steps and trials that agree."""
+    """The numbers of steps and trials that agree."""
     with RunStore.create(folder, "again", store.load_config()) as target:
         found = verify(store, target, lambda _: None)
     return found.num_steps, found.num_trials
@@ -42,7 +42,7 @@ def test_a_finished_run_agrees_with_its_records(example_root: Path, tmp_path: Pa
 
 
 def forge(store: RunStore, change: Callable[[Records], None]) -> None:
-    """Alter the trace and make its digests and its seal agree again: only running it again can tell."""
+    """Alter the trace and make its digests and its seal consistent again: only re-execution can tell."""
     records: Records = [dict(line.record) for line in store.load_trace()]
     change(records)
     digest, lines = GENESIS, []

@@ -1,4 +1,4 @@
-"""A run mirrored into a real MLflow store (SQLite), a store that is away, and no store at all."""
+"""A run mirrored into a real MLflow store (SQLite), an unreachable store, and no store at all."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def find_runs(uri: str) -> dict[str, Any]:
 
 @pytest.fixture
 def uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.chdir(tmp_path)  # artefacts of a SQLite store lie in ./mlruns
+    monkeypatch.chdir(tmp_path)  # artifacts of a SQLite store are kept in ./mlruns
     return f"sqlite:///{tmp_path}/mlflow.db"
 
 
@@ -76,7 +76,7 @@ def test_a_resumed_run_goes_on_in_the_same_run_of_the_store(uri: str, tmp_path: 
     assert after["example"].info.status == "KILLED"
 
 
-def test_a_store_that_is_away_is_told_once_and_ends_nothing(tmp_path: Path) -> None:
+def test_an_unreachable_store_is_reported_once_and_ends_nothing(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -103,7 +103,7 @@ def test_damaged_ids_give_up_tracking_with_the_remedy(uri: str, tmp_path: Path, 
     assert (store.folder / "tracking.json").read_text(encoding="utf-8") == damaged
 
 
-def test_an_error_without_words_and_a_candidate_the_store_never_saw_end_nothing(uri: str, tmp_path: Path) -> None:
+def test_an_error_without_message_and_a_candidate_unknown_to_the_store_end_nothing(uri: str, tmp_path: Path) -> None:
     store = build_example_run(tmp_path)
     tracker = Tracker(resolve_config("quick", settings=[f"tracking.mlflow={uri}"]), store)
     assert tracker.take(STARTED) == ""
@@ -114,7 +114,7 @@ def test_an_error_without_words_and_a_candidate_the_store_never_saw_end_nothing(
 
     tracker._log = fail  # type: ignore[method-assign]
     assert tracker.take(JUDGED).startswith("OSError")
-    assert tracker.take(JUDGED) == ""  # told once
+    assert tracker.take(JUDGED) == ""  # reported once
 
 
 def test_a_missing_extra_is_named_before_anything_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Where output goes: colours only in a terminal that wants them, whole rows in a pipe, a reader that leaves early."""
+"""Where output goes: colours only in a terminal that wants them, whole rows in a pipe, a reader that exits early."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run_in_pipe(*arguments: str, store: RunStore, reader: str) -> subprocess.Com
 
 
 def read_terminal(*arguments: str, store: RunStore, **variables: str) -> str:
-    """What the command writes to a terminal of its own."""
+    """What the command writes to a pseudo-terminal."""
     plain = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
     environment = plain | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "120", **variables}
     main, side = pty.openpty()
@@ -87,7 +87,7 @@ def test_a_row_of_a_table_is_a_line_of_a_pipe(example_copy: RunStore) -> None:
 def test_a_json_document_stands_alone_on_stdout(example_copy: RunStore) -> None:
     for arguments in (*COMMANDS[:2], COMMANDS[3]):
         json.loads(run(*arguments, "--json", store=example_copy).stdout)
-    # also what native code writes to the descriptor
+    # including what native code writes to the descriptor
     json.loads(run_in_pipe(*COMMANDS[3], "--json", store=example_copy, reader="cat").stdout)
 
 
@@ -97,13 +97,13 @@ def test_a_reader_that_leaves_early_ends_the_command_quietly(
 ) -> None:
     done = run_in_pipe(
         *arguments, store=example_copy, reader="true"
-    )  # bash gives the failing command's code, if any fails
+    )  # bash returns the failing command's code, if any fails
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
 
 
 def test_no_color_turns_colours_off_in_a_terminal(example_copy: RunStore) -> None:
-    assert "\x1b[3" in read_terminal("replay", "example", store=example_copy)  # a foreground colour
+    assert "\x1b[3" in read_terminal("replay", "example", store=example_copy)  # sets a foreground colour
     written = read_terminal("replay", "example", store=example_copy, NO_COLOR="1")
     assert "c011" in written
     parts = (part.split("m", 1)[0] for part in written.split(ESCAPE)[1:] if "m" in part[:12])

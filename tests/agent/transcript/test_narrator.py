@@ -68,7 +68,7 @@ def test_how_the_designer_is_driven_is_told_with_its_reason() -> None:
     assert "guided: 1 of 4 check questions answered before a mistake" in tell(found)
 
 
-def test_odd_arguments_of_a_tool_call_are_shown_not_trusted() -> None:
+def test_odd_arguments_of_a_tool_call_are_shown_but_not_trusted() -> None:
     odd: tuple[dict[str, Any], ...] = ({"stages": 3}, {"stages": [None]}, {"edits": "all"}, {})
     for arguments in odd:
         assert "designer" in tell(answer("", ToolRequest("edit_architecture", arguments)))
@@ -97,7 +97,7 @@ def test_plain_text_is_one_line_without_control_characters() -> None:
     assert plain("a\r\nb\tc\x00\x1b[1m") == "a b c"
 
 
-def test_calls_are_told_in_words() -> None:
+def test_calls_are_described_in_words() -> None:
     chosen = ToolRequest("select_claims", {"claims": [{"claim": "k19"}, {"claim": "k9"}]})
     stated = ToolRequest("state_claims", {"claims": [{"subject": "c001"}]})
     asked = ToolRequest("mini_train", {"candidate_id": "c001"})
@@ -113,7 +113,7 @@ def test_calls_are_told_in_words() -> None:
     assert "{" not in text
 
 
-def test_in_a_narrow_terminal_what_a_label_says_stays_in_its_column() -> None:
+def test_in_a_narrow_terminal_text_stays_in_its_column() -> None:
     console = Console(file=io.StringIO(), width=40)
     said = answer("", ToolRequest("explain", {"candidate_id": "c001", "note": "words " * 20}))
     for line in Narrator().tell(said):

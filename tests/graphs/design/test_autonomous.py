@@ -1,4 +1,4 @@
-"""The same graph with a designer that chooses its tools: every call is answered, all of it is in the trace."""
+"""The same graph with a designer that chooses its tools: every call is answered and traced."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def run(workspace: Workspace, answers: list[Any], events: list[Event], **setting
 
 
 def told(events: list[Event]) -> list[str]:
-    """What the tools answered, as the designer read it: the messages of the requests."""
+    """The tools' answers as the designer read them: the messages of the requests."""
     requests = [event.messages for event in events if isinstance(event, LlmRequested)]
     return [message["content"] for messages in requests for message in messages if message["role"] == "tool"]
 
@@ -78,7 +78,7 @@ def states(workspace: Workspace) -> list[str]:
 def test_it_proposes_asks_revises_and_has_a_candidate_trained(open_workspace: Open, events: list[Event]) -> None:
     workspace = open_workspace(BUDGET.model_copy(update={"macs_max": 200_000}))
     answers = [
-        says(propose(out_channels=128)),  # too large: told at once
+        says(propose(out_channels=128)),  # too large: said at once
         says(propose()),
         says(call("estimate_macs", candidate_id="c002"), call("pareto_status")),
         says(train(2)),
@@ -209,7 +209,7 @@ def test_an_interrupted_round_goes_on_where_it_was(open_workspace: Open, events:
 
     with pytest.raises(ChatModelError):
         build([says(propose()), {"error": "server gone"}], workspace).invoke(start_state(), config)
-    again = open_workspace()  # a legal candidate that waits is in the checkpoint, not in the records
+    again = open_workspace()  # a waiting legal candidate is in the checkpoint, not in the records
     assert states(again) == []
     build([says(propose()), says(train(1))], again).invoke(None, config)
     assert states(again) == ["trained"]
@@ -254,7 +254,7 @@ def test_a_flood_of_calls_is_cut_and_ends_the_round(open_workspace: Open, events
     workspace = open_workspace()
     flood = says(*[propose(out_channels=width) for width in (16, 24, 32, 48, 64, 96)], *[call("pareto_status")] * 500)
     run(workspace, [flood], events, max_trials=1, max_calls=20)
-    assert states(workspace) == ["untrained"] * 3 + ["trained"]  # four proposals at a time: the others are told so
+    assert states(workspace) == ["untrained"] * 3 + ["trained"]  # four proposals at a time: the others are turned down
     answered = next(event for event in events if isinstance(event, LlmAnswered))
     assert len(answered.tool_calls) == 32
     assert answered.num_calls_left_out == 474
@@ -267,7 +267,7 @@ def test_a_conversation_ends_before_it_outgrows_the_model(open_workspace: Open) 
     assert not is_round_over(state, settings, 32_768)
     assert not is_round_over(state, settings)
     state["effort"]["length"] = 6000
-    state["dialogue"] = [{"role": "tool", "content": "x" * 6000}]  # answers that it has not read yet
+    state["dialogue"] = [{"role": "tool", "content": "x" * 6000}]  # answers it has not read yet
     assert is_round_over(state, settings, 8192)
     assert not is_round_over(state, settings, 16_384)
 
@@ -295,7 +295,7 @@ def test_a_value_spelled_otherwise_is_the_same_network(open_workspace: Open, eve
     assert states(workspace) == ["trained", "duplicate"]
 
 
-def test_a_long_list_of_faults_is_told_in_short(open_workspace: Open, events: list[Event]) -> None:
+def test_a_long_list_of_faults_is_shortened(open_workspace: Open, events: list[Event]) -> None:
     workspace = open_workspace()
     bad = says(
         call("propose_architecture", stages=[{}] * 900), call("edit_architecture", candidate_id="c1", edits=[{}] * 900)
@@ -317,7 +317,7 @@ def test_a_network_left_untrained_can_be_proposed_and_trained_later(open_workspa
 
 
 class Forgetful(ScriptedChatModel):
-    """Refuses any conversation of more than three messages."""
+    """A chat model that refuses any conversation of more than three messages."""
 
     def _generate(self, messages: Any, *arguments: Any, **kwargs: Any) -> Any:
         if len(messages) > 3:

@@ -32,7 +32,7 @@ def smollm2() -> OpenedChatModel:
 
 @pytest.fixture
 def terse(smollm2: OpenedChatModel) -> OpenedChatModel:
-    """The same model, cut off where it rambles."""
+    """The same model, with its answers cut short where it rambles."""
     model = smollm2.model.model_copy(update={"settings": ChatModelSettings(max_tokens=60)})
     return replace(smollm2, model=model)
 
@@ -45,7 +45,7 @@ def run(opened: OpenedChatModel, workspace: Workspace, events: list[Event], **se
     graph.invoke(start_state(), config)
 
 
-def test_it_does_not_pass_the_check_which_is_why_nobody_asks_it(
+def test_it_fails_the_check_which_is_why_it_is_not_asked(
     terse: OpenedChatModel, open_workspace: Open, events: list[Event]
 ) -> None:
     assert terse.drive == "guided"
@@ -62,7 +62,7 @@ def test_guided_and_masked_it_makes_legal_and_new_designs_only(
     assert len(workspace.index.niche_counts) >= 3
 
 
-def test_left_to_itself_it_breaks_nothing(terse: OpenedChatModel, open_workspace: Open, events: list[Event]) -> None:
+def test_autonomous_it_breaks_nothing(terse: OpenedChatModel, open_workspace: Open, events: list[Event]) -> None:
     from nas.errors import NoLegalCandidateError
 
     workspace = open_workspace()

@@ -33,7 +33,7 @@ def trained(number: int, accuracy: float, macs: int, **first: object) -> Trial:
 
 
 def searched(workspace: Workspace, count: int) -> Workspace:
-    """A search with so many trained candidates, every one on the front, and as many rejected ones."""
+    """A search with `count` trained candidates, all on the front, and as many rejected ones."""
     for number in range(1, count + 1):
         workspace.index.put(trained(2 * number, 0.5 + 0.4 * number / count, 100_000 + 1000 * number))
         violations = (make_violation(2_400_000, 2_000_000),)
@@ -50,7 +50,7 @@ def prompt(workspace: Workspace, niche: Niche | None = None, **about: Any) -> st
 
 
 def check(name: str, text: str) -> None:
-    """Compare with the golden file; KILOSMITH_WRITE_GOLDEN=1 writes it anew."""
+    """Compare with the golden file; KILOSMITH_WRITE_GOLDEN=1 rewrites it."""
     path = GOLDEN / f"{name}.md"
     if os.environ.get("KILOSMITH_WRITE_GOLDEN"):
         path.parent.mkdir(exist_ok=True)

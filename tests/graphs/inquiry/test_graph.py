@@ -22,7 +22,7 @@ Ask = Callable[..., tuple[Mapping[str, Any], list[Event]]]
 
 @pytest.fixture
 def ask(example_copy: RunStore) -> Ask:
-    """Ask the run `example`: by the router, or by a chat model that answers what the test says."""
+    """Ask the run `example`: through the router, or through a chat model with the test's answers."""
 
     def one(
         question: str, *answers: dict[str, Any], confirm: Callable[[Mapping[str, Any]], bool] = lambda _: False
@@ -77,7 +77,7 @@ def test_words_whose_figures_the_tools_gave_are_kept(ask: Ask) -> None:
         "c011 has no skip in stage 1.",
     ],
 )
-def test_a_wrong_word_is_complained_of_and_then_replaced_by_the_tools(ask: Ask, lie: str) -> None:
+def test_a_wrong_word_draws_a_complaint_and_is_then_replaced_by_the_tools(ask: Ask, lie: str) -> None:
     turn, events = ask("what limits it", says(("tell_limits", {"candidate_id": "c011"})), tell(lie), tell(lie))
     assert turn["answer"] == turn["calls"][0]["text"]
     assert "were not kept" in turn["note"]
@@ -85,7 +85,7 @@ def test_a_wrong_word_is_complained_of_and_then_replaced_by_the_tools(ask: Ask, 
     assert "No tool said this" in str(complaints[-1])
 
 
-def test_a_model_that_mends_its_words_is_heard(ask: Ask) -> None:
+def test_a_model_that_corrects_its_words_is_quoted(ask: Ask) -> None:
     good = "c011 uses 96% of its SRAM."
     turn, _ = ask("limits?", says(("tell_limits", {"candidate_id": "c011"})), tell("It uses 50%."), tell(good))
     assert turn["answer"] == good
@@ -130,7 +130,7 @@ def test_a_failing_chat_model_is_an_error_and_leaves_nothing_behind(ask: Ask, ex
     assert example_copy.load_conversation() == []
 
 
-def test_text_from_outside_comes_without_escapes(ask: Ask) -> None:
+def test_untrusted_text_loses_its_escapes(ask: Ask) -> None:
     turn, _ = ask(
         "\x1b[31mfront\x07 [red]x[/red]", says(("pareto_status", {})), tell("\x1b]0;own\x07\x1b[1m4 on the front.")
     )

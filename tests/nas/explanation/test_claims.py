@@ -1,4 +1,4 @@
-"""Claims that the system derives: every sentence passes the check of what a language model says."""
+"""Claims that the system derives: every sentence passes the check applied to a language model's claims."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_claims_of_the_winner_cover_what_an_explanation_needs(example_record
     assert "within what chance explains" in told
 
 
-def test_a_dominated_candidate_is_told_by_whom(example_records: RunRecords) -> None:
+def test_a_dominated_candidate_names_what_dominates_it(example_records: RunRecords) -> None:
     told = "\n".join(claim.sentence for claim in derive_claims(example_records, "c001"))
     assert "not on the front: c008 dominates it" in told
     assert example_records.is_on_front == {"c004", "c006", "c008", "c011"}
@@ -92,7 +92,7 @@ def test_the_differences_of_two_networks_turn_one_into_the_other(example_records
             assert edited.canonical(16) == two.canonical(16)
 
 
-def test_a_selection_keeps_order_drops_strangers_and_repeats(example_records: RunRecords) -> None:
+def test_a_selection_keeps_order_and_drops_unknown_ids_and_repeats(example_records: RunRecords) -> None:
     claims = derive_claims(example_records, "c011")
     assert read_selection(claims, ["k3", "k1", "k3", "k999", "nonsense"]) == (claims[2], claims[0])
 

@@ -1,4 +1,4 @@
-"""Answers in sentences hold the figures of the records and of the estimators, computed here by themselves."""
+"""Answers in sentences hold the figures of the records and of the estimators, computed here independently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests of exported code need beside Python."""
+"""What tests of exported code need besides Python."""
 
 from __future__ import annotations
 

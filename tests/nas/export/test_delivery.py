@@ -139,7 +139,7 @@ def test_an_arena_beyond_its_estimate_counts_against_the_limit(deliver_to: Deliv
         deliver_to(tmp_path / "c0007", limits=replace(LIMITS, peak_sram_bytes=33_000), estimated=estimated)
 
 
-def test_a_folder_of_somebody_else_is_refused_before_any_work(deliver_to: Deliver, tmp_path: Path) -> None:
+def test_a_foreign_folder_is_refused_before_any_work(deliver_to: Deliver, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
     seen: list[Event] = []
     with pytest.raises(SettingError, match="must be new, empty or an earlier delivery"):

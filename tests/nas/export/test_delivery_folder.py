@@ -36,7 +36,7 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("delivered", [True, False])
-def test_a_folder_with_files_of_somebody_else_is_refused_and_kept(tmp_path: Path, delivered: bool) -> None:
+def test_a_folder_with_foreign_files_is_refused_and_kept(tmp_path: Path, delivered: bool) -> None:
     if delivered:
         write_folder(tmp_path / "c0001", FILES)
     (tmp_path / "c0001").mkdir(exist_ok=True)
@@ -74,7 +74,7 @@ def test_an_interruption_leaves_the_earlier_delivery_and_no_litter(
     assert read(tmp_path) == {f"c0001/{name}": content for name, content in FILES.items()}
 
 
-def test_a_file_that_reads_back_changed_is_no_delivery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_reads_back_changed_is_not_a_delivery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         delivery_folder,
         "_write",

@@ -98,7 +98,7 @@ def read(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow  # half a minute
-def test_a_network_that_int8_ruins_is_tuned_delivered_and_recorded(
+def test_a_network_that_int8_ruins_is_fine_tuned_delivered_and_recorded(
     lopsided: Network, digits: Dataset, open_phases: Callable[..., Phases], tmp_path: Path, events: list[Event]
 ) -> None:
     as_trained = {name: tensor.clone() for name, tensor in lopsided.state_dict().items()}
@@ -147,7 +147,7 @@ def test_an_interrupted_finetuning_goes_on_to_the_same_weights(
     assert all(torch.equal(again[name], tensor) for name, tensor in whole.items())
 
 
-def test_other_weights_are_tuned_anew(
+def test_other_weights_are_fine_tuned_anew(
     lopsided: Network, few_digits: Dataset, open_phases: Callable[..., Phases], events: list[Event]
 ) -> None:
     calibration = np.zeros((8, 16, 16, 1), np.float32)
@@ -164,7 +164,7 @@ def test_a_loss_of_just_the_threshold_is_tolerated() -> None:
 
 
 class Example:
-    """`choose_int8` on the lopsided network with conversions that are real and a fine-tuning that is given."""
+    """`choose_int8` on the lopsided network, with real conversions and a given fine-tuning."""
 
     def __init__(self, network: Network, digits: Dataset) -> None:
         self.digits = digits
@@ -218,7 +218,7 @@ def test_validation_decides_and_the_test_split_is_not_read(example: Example, dig
     assert told.num_images == len(digits.validation) < MOST_IMAGES
 
 
-def test_a_recorded_delivery_brings_its_finetuning_again() -> None:
+def test_a_recorded_delivery_repeats_its_finetuning() -> None:
     outcome = TrainedPhase("qat", 0.9, (), 1.0)
     order = ExportOrder("c001", ARCHITECTURE, LIMITS, price(ARCHITECTURE, TASK), "", Path("nowhere"))
     metrics = make_metrics(order)

@@ -75,7 +75,7 @@ def test_the_sources_compile_without_a_warning_and_hold_what_they_were_given(tmp
 
 
 def run_check_here(folder: Path) -> subprocess.CompletedProcess[str]:
-    """The self-test's part that needs no TFLM, compiled for this machine."""
+    """Run the part of the self-test that needs no TFLM, compiled for this machine."""
     (folder / "host_port.cc").write_text(HOST_PORT)
     subprocess.run(["gcc", "-std=c11", *WARNINGS, "-c", "preprocess.c"], cwd=folder, check=True)
     sources = ["check.cc", "preprocess_check.cc", "model_data.cc", "test_vectors.cc", "host_port.cc", "preprocess.o"]
@@ -127,7 +127,7 @@ def test_an_operator_that_tflm_lacks_is_refused_by_name() -> None:
         resolver_methods(("CONV_2D", "SEGMENT_SUM"))
 
 
-def test_lines_fit_the_house_width() -> None:
+def test_lines_fit_the_maximum_width() -> None:
     texts = {name: text for name, text in render_firmware(firmware_example()).items() if not name.endswith(".md")}
     wide = [(name, line) for name, text in texts.items() for line in text.split("\n") if len(line) > 120]
     assert wide == []

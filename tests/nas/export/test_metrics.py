@@ -1,4 +1,4 @@
-"""The metrics of a delivery: read and written without a byte's difference, and refused where they are damaged."""
+"""The metrics of a delivery: read and written without changing a byte, and refused where they are damaged."""
 
 from __future__ import annotations
 

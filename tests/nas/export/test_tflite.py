@@ -55,7 +55,7 @@ print(hashlib.sha256(full_model()).hexdigest())
 """
 
 
-def test_another_process_gives_equal_bytes_and_nobody_writes_to_the_terminal(request: pytest.FixtureRequest) -> None:
+def test_another_process_gives_equal_bytes_and_writes_nothing_to_the_terminal(request: pytest.FixtureRequest) -> None:
     script = SCRIPT.format(tests=str(request.path.parent))
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=request.config.rootpath)

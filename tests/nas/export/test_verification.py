@@ -25,7 +25,7 @@ def tampered(delivery: Delivery, tmp_path: Path) -> Path:
 
 
 def reseal(folder: Path, **changes: Any) -> None:
-    """Alter the metrics, and make their digests fit whatever the files are now."""
+    """Alter the metrics, and make their digests match the files as they are now."""
     metrics = json.loads((folder / "metrics.json").read_text()) | changes
     metrics["files"] = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in metrics["files"]}
     (folder / "metrics.json").write_text(json.dumps(metrics))
@@ -53,7 +53,7 @@ def test_a_flipped_byte_of_the_model_is_named(tampered: Path) -> None:
     flip(tampered / "model.tflite", find_weights((tampered / "model.tflite").read_bytes()))
     with pytest.raises(CheckError, match=r"^model.tflite must have SHA-256 \w{64}; it has \w{64}: it was altered"):
         verify_delivery(tampered)
-    reseal(tampered)  # also by somebody who forges the digests: the answers change
+    reseal(tampered)  # even if the digests are forged: the answers change
     with pytest.raises(CheckError, match=r"^vector \d: logit \d must be -?\d+; TFLM gives -?\d+; the model or the"):
         verify_delivery(tampered)
 
@@ -107,7 +107,7 @@ def test_damaged_vectors_are_named(tampered: Path) -> None:
             verify_delivery(tampered)
 
 
-def test_another_folder_is_no_delivery(tmp_path: Path) -> None:
+def test_another_folder_is_not_a_delivery(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"verify takes a delivery folder; .* has no readable metrics.json"):
         verify_delivery(tmp_path)
     (tmp_path / "metrics.json").write_text("{}")

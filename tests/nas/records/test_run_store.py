@@ -91,7 +91,7 @@ def test_a_run_has_one_writer(tmp_path: Path) -> None:
 
 
 def start_writer(folder: Path) -> subprocess.Popen[str]:
-    """A process that holds the run, once it has said so."""
+    """A process that holds the run; returns once it says so."""
     code = (
         "import sys\nfrom pathlib import Path\nfrom nas.records.run_store import RunStore\n"
         "store = RunStore(Path(sys.argv[1]))\nstore.lock()\nprint('held', flush=True)\nsys.stdin.readline()\n"
@@ -109,7 +109,7 @@ def start_writer(folder: Path) -> subprocess.Popen[str]:
     return process
 
 
-def test_another_process_is_refused_until_the_run_is_given_back(tmp_path: Path) -> None:
+def test_another_process_is_refused_until_the_run_is_released(tmp_path: Path) -> None:
     RunStore.create(tmp_path, "one", {}).close()
     with start_writer(tmp_path / "one") as process, RunStore.open(tmp_path, "one") as store:
         with pytest.raises(SettingError) as refused:
@@ -133,7 +133,7 @@ def test_a_killed_process_holds_no_run(tmp_path: Path) -> None:
         store.lock()
 
 
-def test_a_run_that_one_thread_took_another_may_give_back(tmp_path: Path) -> None:
+def test_a_run_locked_by_one_thread_may_be_released_by_another(tmp_path: Path) -> None:
     store = RunStore.create(tmp_path, "one", {})
     thread = threading.Thread(target=store.close)
     thread.start()
@@ -148,7 +148,7 @@ def test_a_run_id_that_could_leave_the_folder_is_refused(tmp_path: Path, run_id:
         RunStore.create(tmp_path, run_id, {})
 
 
-def test_a_taken_id_is_refused_and_the_run_left_as_it_was(tmp_path: Path) -> None:
+def test_a_taken_id_is_refused_and_the_run_left_unchanged(tmp_path: Path) -> None:
     RunStore.create(tmp_path, "one", {"created": "1", "config": {}}).close()
     with pytest.raises(SettingError, match="resume one"):
         RunStore.create(tmp_path, "one", {"created": "2", "config": {}})

@@ -1,4 +1,4 @@
-"""The trace as a chain of digests and as a row of steps."""
+"""The trace as a chain of digests and as a sequence of steps."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_missing_seal_is_named(tmp_path: Path) -> None:
         list(store.load_trace())
 
 
-def test_a_seal_that_lags_behind_after_a_crash_is_no_damage(tmp_path: Path) -> None:
+def test_a_seal_that_lags_behind_after_a_crash_is_not_damage(tmp_path: Path) -> None:
     store = write_run(tmp_path)
     seal = store.folder / "trace.seal"
     old = seal.read_bytes()
@@ -120,7 +120,7 @@ def execute(node: str) -> tuple[Event, Event]:
     return NodeStarted("design", node), NodeFinished("design", node, {}, 1.0)
 
 
-def test_a_node_cut_short_keeps_its_number_and_counts_its_attempts() -> None:
+def test_an_interrupted_node_keeps_its_number_and_counts_its_attempts() -> None:
     cut_short = NodeStarted("design", "screen")
     steps = read_steps(write(STARTED, *execute("propose"), cut_short, STARTED, *execute("screen")))
     assert [(step.number, step.node, step.num_attempts) for step in steps] == [(1, "propose", 1), (2, "screen", 2)]

@@ -1,4 +1,4 @@
-"""Every kind of event as a line of a trace: written, read back, and named where it is not what it should be."""
+"""Every kind of event as a line of a trace: written, read back, and named where it is wrong."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def name(event: Event) -> str:
 
 
 def write_record(event: Event, **changes: Any) -> dict[str, Any]:
-    """A line of the event as JSON gives it back, with other data where some is given."""
+    """The event's line as JSON returns it, with `changes` to its data."""
     data = json.loads(json.dumps(event.to_dict())) | changes
     return {"seq": 7, "time": "", "kind": event.kind, "data": data, "digest": ""}
 
@@ -106,7 +106,7 @@ def test_transient_events_are_not_stored(tmp_path: Path) -> None:
     assert list(store.load_trace()) == []
 
 
-# the keys that traces have had since their lines form a chain, in their order
+# the keys that traces have had since their lines formed a chain, in order
 KEYS = {
     "run_started": "format run preset seed llm data input num_classes board budget max_proposals max_trials resumed "
     "num_images data_remarks designer config",
@@ -127,12 +127,12 @@ KEYS = {
 
 
 @pytest.mark.parametrize("event", LASTING, ids=name)
-def test_keys_stay_what_they_were(event: Event) -> None:
+def test_keys_stay_unchanged(event: Event) -> None:
     keys = KEYS.get(event.kind, " ".join(field.name for field in fields(event)))
     assert " ".join(event.to_dict()) == keys
 
 
-def test_what_is_left_out_while_there_is_nothing_to_say() -> None:
+def test_fields_with_nothing_to_say_are_left_out() -> None:
     assert DriveChosen("guided", "kind").to_dict() == {"drive": "guided", "by": "kind"}
     assert "stopped" not in PhaseFinished("c001", TrainedPhase("full", 0.5, (), 1.0)).to_dict()
     assert PhaseFinished("c001", TrainedPhase("full", 0.5, (), 1.0)).to_dict()["teacher_accuracy"] is None
@@ -152,7 +152,7 @@ def test_every_field_that_is_missing_has_a_default_or_is_named(event: Event) -> 
 
 
 @pytest.mark.parametrize("event", LASTING, ids=name)
-def test_a_field_nobody_knows_is_named(event: Event) -> None:
+def test_an_unknown_field_is_named(event: Event) -> None:
     with pytest.raises(CheckError, match=rf"line 7 .* whole {event.kind}: the field 'colour' is unknown"):
         read_line(write_record(event, colour="red"))
 

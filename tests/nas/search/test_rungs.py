@@ -1,4 +1,4 @@
-"""Successive halving: who goes on, with whom a candidate is compared, and what a stopped trial is in a run."""
+"""Successive halving: which candidates continue, what they are compared with, and how a run treats a stopped trial."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def dominates(one: Point, other: Point) -> bool:
 
 
 @given(st.lists(POINTS, min_size=1, max_size=12), POINTS, st.floats(0.05, 0.95))
-def test_whoever_no_peer_dominates_goes_on(peers: list[Point], own: Point, keep: float) -> None:
+def test_a_candidate_that_no_peer_dominates_goes_on(peers: list[Point], own: Point, keep: float) -> None:
     rule = HalvingRule(own[1], own[2], (Rung(3, tuple(peers)),), keep, 1)
     reason = rule.judge(3, own[0])
     if not any(dominates(peer, own) for peer in peers):
@@ -58,7 +58,7 @@ def test_the_worst_of_many_stops_and_the_reason_has_the_figures() -> None:
     reason = rule.judge(2, 0.4321)
     assert "43.21% validation accuracy after epoch 2" in reason
     assert "8 of 8 candidates before it were ahead" in reason
-    assert HalvingRule(10, 10, (Rung(2, peers[:7]),), 0.5, 8).judge(2, 0.1) == ""  # too few to say
+    assert HalvingRule(10, 10, (Rung(2, peers[:7]),), 0.5, 8).judge(2, 0.1) == ""  # too few peers to decide
 
 
 def make_trial(number: int, state: TrialState, accuracies: tuple[float, ...]) -> Trial:
@@ -158,7 +158,7 @@ def test_without_rungs_nothing_changes(tmp_path: Path) -> None:
     assert not any(trial.state == "stopped" for trial in store.load_trials())
     phases = [line.record["data"] for line in store.load_trace() if isinstance(line.event, PhaseFinished)]
     assert phases
-    assert not any("stopped" in data for data in phases)  # else runs recorded before there was any would not verify
+    assert not any("stopped" in data for data in phases)  # or runs recorded before rungs existed would not verify
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Freed memory stays in the process while training, and goes back afterwards; how much that saves is a benchmark's."""
+"""Freed memory stays in the process while training and is returned afterwards; a benchmark measures the savings."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ print(*(library.mallopt(parameter, value) for parameter, value in SETTINGS.items
 
 
 class Library:
-    """What of the C library is called, in order."""
+    """The calls to the C library, in order."""
 
     def __init__(self, _: None) -> None:
         self.calls: list[tuple[int, ...]] = []
@@ -82,7 +82,7 @@ def test_memory_is_given_back_at_the_end_however_it_comes(monkeypatch: pytest.Mo
     assert library.calls == [*SETTINGS.items(), (0,)]
 
 
-def test_another_c_library_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
     monkeypatch.setattr(ctypes, "CDLL", Library)
     with kept_memory():

@@ -18,7 +18,7 @@ def draw_images(num: int, channels: int = 3) -> torch.Tensor:
 
 
 def insist(augment: AutoAugment, policy: int) -> Any:
-    """Let both draw nothing but one sub-policy, whose operations always happen; torchvision's side of it."""
+    """Let both draw only one sub-policy, whose operations always happen; returns torchvision's policy."""
     certain = tuple(operation._replace(probability=1.0) for operation in augment.policies[policy])
     augment.policies = [certain]
     augment._torchvision._policies = [tuple(tuple(operation) for operation in certain)]

@@ -1,4 +1,4 @@
-"""Phases whose parts fail: what is on record, what is delivered, what is told."""
+"""Phases whose parts fail: what is recorded, delivered and reported."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def test_a_teacher_that_diverges_costs_the_distillation_alone(tmp_path: Path, ti
     again = open_phases(tmp_path / "one", training, [])
     assert (
         again.train(TrainingJob("c001", ARCHITECTURE, "distill")) == distilled
-    )  # on record: resumed, the run does not try once more
+    )  # on record: when resumed, the run does not try again
 
 
-def test_a_failed_distillation_is_told_as_such() -> None:
+def test_a_failed_distillation_is_reported_as_such() -> None:
     failed = TrainedPhase.failed("distill", "no teacher")
     full = TrainedPhase("full", 0.75, (), 2.0)
     assert format_phase(failed) == "failed (no teacher)"

@@ -46,7 +46,7 @@ def test_a_phase_that_fails_is_the_outcome_of_its_trial_with_the_reason(
     assert [member.id for member in workspace.front] == ["c002"]
 
 
-def test_a_batch_that_was_split_for_memory_is_said_of_its_trial(
+def test_a_trial_records_that_its_batch_was_split_for_memory(
     open_workspace: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = Network.forward

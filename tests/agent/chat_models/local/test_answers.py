@@ -1,4 +1,4 @@
-"""Text or call as the writer's own tokens decide; stop strings; calls that are cut off."""
+"""Text or call, as the writer's own tokens decide; stop strings; truncated calls."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TOOLS = (
 
 
 class Speller:
-    """A writer that says what it was told to, token by token, as far as it may."""
+    """A writer that writes a given text, token by token, as far as it is allowed to."""
 
     def __init__(self, tokens: Sequence[int]) -> None:
         self._left = list(tokens)
@@ -59,7 +59,7 @@ def tiny(request: pytest.FixtureRequest, open_tiny: Callable[..., LocalChatModel
 def say(
     engine: CausalEngine, text: str, *, stop: Sequence[str] = (), max_tokens: int = 500, or_text: bool = True
 ) -> tuple[Piece, Speller]:
-    """The pieces, put together, of an answer by a writer that would say `text`."""
+    """The joined pieces of an answer by a writer that wants to write `text`."""
     matcher = AnswerMatcher(engine.vocabulary, CallRules(TOOLS, engine.template.call_format, or_text=or_text))
     writer = Speller([*engine.tokenizer(text, add_special_tokens=False).input_ids, min(engine.stop_tokens)])
     pieces = list(write_either(engine.vocabulary, matcher, writer, Ends(engine.stop_tokens, stop, max_tokens)))

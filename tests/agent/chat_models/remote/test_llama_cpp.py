@@ -26,7 +26,7 @@ from agent.chat_models.local.wheel_download import download_wheel
 from agent.chat_models.registry import open_chat_model
 from agent.running.places import cache_folder
 
-# Ends with its standard input, so that no server outlives its test, however that ends.
+# Exits when its standard input closes, so that no server outlives its test, however that ends.
 SERVE = """
 import os, sys, xllamacpp
 params = xllamacpp.CommonParams()
