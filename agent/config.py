@@ -19,7 +19,7 @@ from nas.errors import SettingError
 from nas.space.architecture import Task
 from nas.space.search_space import SearchSpace
 from nas.training import TrainingSettings
-from nas.training.recipes import RECIPES
+from nas.training.named_recipes import RECIPES
 
 
 class DataSettings(BaseModel):

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from agent.config import RunConfig, resolve_config
-from agent.running.outcome import sum_usage
 from agent.running.resources import open_designer, prepare
+from agent.running.run_summary import sum_usage
 from agent.running.runner import OpenRun, build_local_workspace, create_run, drive_design, open_checkpointer
 from benchmarks.results import write
 from benchmarks.searches import count_states, interval, spread_front

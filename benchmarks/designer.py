@@ -76,7 +76,7 @@ def build_designers() -> Callable[[Entry, int], Any]:
     from agent.chat_models.local.engine import load_engine
     from agent.chat_models.local.local_chat_model import LocalChatModel
     from agent.chat_models.local.smollm2 import fetch_smollm2
-    from agent.running.places import cache_folder
+    from agent.running.paths import cache_folder
     from graphs.designer import Designer
 
     engine = load_engine(fetch_smollm2(cache_folder(), print))

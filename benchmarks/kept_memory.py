@@ -22,7 +22,7 @@ import torch
 from benchmarks.costs import describe_machine, write
 from nas.network.network import build_network
 from nas.space.architecture import Architecture, Stage, Task
-from nas.training.allocator import kept_memory
+from nas.training.malloc_settings import kept_memory
 
 TASK = Task(32, 32, 3, 10)
 ARCHITECTURE = Architecture((Stage("MBConv", 32, 3, 1, 3, 0, True, "relu6", 2),))

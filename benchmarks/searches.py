@@ -19,7 +19,7 @@ from langchain_core.messages.tool import tool_call
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from agent.chat_models.baselines import SchemaBaseline
-from agent.chat_models.masks import Mask
+from agent.chat_models.mask_protocol import Mask
 from agent.chat_models.sampling import seeded
 from graphs.checkpoints import PrunedSqliteSaver
 from graphs.design.graph import DesignNodes, build_design_graph, count_steps

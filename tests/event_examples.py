@@ -10,7 +10,7 @@ from search_examples import SPACE, TASK, make_stages
 from nas.cost import BrokenLimit, Budget, price
 from nas.events import Event, Progress
 from nas.export.delivered import Delivered
-from nas.export.order import ExportLimits, ExportOrder
+from nas.export.export_order import ExportLimits, ExportOrder
 from nas.records.explained import CheckedClaim, Claim, Explained, Explanation
 from nas.records.run_events import (
     ApprovalAnswered,

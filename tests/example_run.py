@@ -23,7 +23,7 @@ from agent.terminal.run_session import save_records
 from nas.cost import sample_feasible
 from nas.datasets import load_dataset
 from nas.events import ignore_events
-from nas.export.order import Exported, ExportOrder
+from nas.export.export_order import Exported, ExportOrder
 from nas.records.run_store import RunStore
 from nas.space.architecture import Architecture
 from nas.training import EpochResult, TrainedPhase, TrainingJob

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nas.export.export_order import ExportOrder
 from nas.export.metrics import (
     DatasetIdentity,
     DeliveryMetrics,
@@ -13,7 +14,6 @@ from nas.export.metrics import (
     TestIntervals,
     ValidationAccuracies,
 )
-from nas.export.order import ExportOrder
 from nas.space.architecture import Task
 from nas.statistics import wilson_interval
 from nas.training.results import TrainingOrigin

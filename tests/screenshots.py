@@ -20,7 +20,7 @@ from selenium import webdriver
 
 from agent.report.saving import save_report
 from agent.running.inquiry import open_inquiry
-from agent.terminal.answers import print_turn
+from agent.terminal.turn_text import print_turn
 from agent.transcript.narrator import Narrator
 from nas.events import ignore_events
 from nas.records.run_events import NodeFinished, RunFinished

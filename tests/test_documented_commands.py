@@ -23,7 +23,7 @@ from documented_commands import COMMANDS, find_synopses
 from openai_server import Behaviour, OpenAIServer, Request, calls, text
 from search_examples import make_stages
 
-from agent.running.places import cache_folder
+from agent.running.paths import cache_folder
 from graphs.design.examination import QUESTIONS
 
 # Placeholders in the text and what is typed for them, in this order. DIR and SOURCE are folders of that name.

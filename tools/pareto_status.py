@@ -7,7 +7,7 @@ from typing import Any
 from langchain_core.tools import StructuredTool
 
 from nas.quantities import format_accuracy
-from nas.records.run_view import RunView
+from nas.records.run_queries import RunView
 from nas.search.pareto import summarize_member
 from tools.answers import Answer, NoArguments, answer_tool
 

@@ -13,7 +13,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from typing_extensions import override
 
-from agent.chat_models.masks import collect_masks
+from agent.chat_models.mask_protocol import collect_masks
 from nas.errors import SettingError
 
 ANY_TOOL = ("any", "required")  # langchain's word and OpenAI's

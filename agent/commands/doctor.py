@@ -70,7 +70,7 @@ def _check_package(part: str, name: str) -> dict[str, object]:
 
 
 def _check_weights() -> dict[str, object]:
-    from agent.running.places import cache_folder
+    from agent.running.paths import cache_folder
 
     folder = cache_folder()
     held = sorted(path.name for path in folder.glob("*")) if folder.is_dir() else []

@@ -48,7 +48,7 @@ def models(json: JsonOption = False, quiet: QuietOption = False) -> None:
 def _find_weights() -> dict[str, object]:
     """Whether the embedded model's weights are in the cache, and their size in bytes."""
     from agent.chat_models.local.smollm2 import FOLDER_NAME, REQUIREMENT
-    from agent.running.places import cache_folder
+    from agent.running.paths import cache_folder
 
     folder = cache_folder() / FOLDER_NAME
     if not folder.is_dir():

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from agent.report.comparison_page import build_comparison
 from agent.report.plotting_library import load_plotting_library
 from agent.report.run_page import build_report
-from agent.running.places import cache_folder
+from agent.running.paths import cache_folder
 from agent.transcript.saved_transcript import tell_transcript
 from nas.documents.atomic_files import write_text
 from nas.errors import SettingError

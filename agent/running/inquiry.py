@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.config import LlmSettings, RunConfig, read_config
 from agent.running.interruption import hold_interruptions
-from agent.running.places import cache_folder
+from agent.running.paths import cache_folder
 from agent.running.resources import limit_threads, load_data
 from nas.events import EventSink, Progress
 from nas.explanation.effects import Effect

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agent.config import RunConfig, read_config
-from agent.running.outcome import sum_up
+from agent.running.run_summary import sum_up
 from agent.running.runner import build_delivery, build_design, build_workspace
 from nas.errors import CheckError, KilosmithError, NoLegalCandidateError
 from nas.events import Event

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.config import RunConfig
-from agent.running.places import cache_folder
+from agent.running.paths import cache_folder
 from agent.running.tracking import check_tracking
 from agent.running.training_setup import check_training
 from nas.errors import SettingError

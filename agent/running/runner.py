@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent.config import RunConfig
-from agent.running.outcome import sum_up
-from agent.running.places import cache_folder
+from agent.running.paths import cache_folder
+from agent.running.reproduction import run_command
 from agent.running.resources import Resources, load_data, open_designer
-from agent.running.run_command import run_command
+from agent.running.run_summary import sum_up
 from agent.running.tracking import Tracker
 from agent.running.training_setup import open_pool
 from nas.events import Event, EventSink

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from agent.running.inquiry import Inquiry, open_inquiry
 from agent.running.interruption import Interruption
-from agent.terminal.answers import ask_person, print_turn
 from agent.terminal.live_display import Display
 from agent.terminal.output import message_console, print_json, result_console
+from agent.terminal.turn_text import ask_person, print_turn
 from agent.transcript.tables import build_front_table
 from nas.errors import ChatModelError, KilosmithError, SettingError
 from nas.plain_text import plain

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphs.inquiry.edit_intents import Intent, resolve_edits
 from graphs.inquiry.entities import default_candidate, find_role
-from graphs.inquiry.intents import Intent, resolve_edits
 from nas.records.run_records import RunRecords
 from nas.search.trial import Trial
 from nas.space.search_space import Edit

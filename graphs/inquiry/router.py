@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 
 from graphs.inquiry.calls import CALLS, ToolCall, call_of
+from graphs.inquiry.edit_intents import find_intents
 from graphs.inquiry.entities import mend_spelling
-from graphs.inquiry.intents import find_intents
 from graphs.inquiry.question import Focus, Question
 from graphs.inquiry.topics import Topic, load_topics
 from nas.explanation.notation import find_candidates, find_stages

@@ -50,7 +50,7 @@ class Topics:
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline, make_union
 
-        from graphs.inquiry.intents import names_a_change
+        from graphs.inquiry.edit_intents import names_a_change
 
         words = TfidfVectorizer(tokenizer=str.split, token_pattern=None, ngram_range=(1, 3), sublinear_tf=True)
         pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)

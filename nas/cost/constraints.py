@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from nas.cost.budget import Budget
-from nas.cost.causes import Cause, find_cause, read_cause
 from nas.cost.cheapest_edits import Change, EditSuggestion, find_edits
 from nas.cost.legality import UNITS, BrokenLimit, broken_limits, constrained_value
 from nas.cost.price import report
+from nas.cost.violation_causes import Cause, find_cause, read_cause
 from nas.documents.json_records import read_record
 from nas.quantities import format_quantity
 from nas.space.architecture import Architecture, Task

@@ -10,7 +10,7 @@ from nas.cost.flash import flash_bytes, tflite_bytes
 from nas.cost.memory import Buffer, MemoryPlan, place_buffers, plan_memory
 from nas.cost.operators import OperatorList, Place, align, lower
 from nas.cost.stage_costs import join_costs, network_costs, string_buffers
-from nas.cost.startup import smallest_arena
+from nas.cost.startup_memory import smallest_arena
 from nas.cost.tail import HOST, MCU, tail_bytes
 from nas.space.architecture import Architecture, Task
 
@@ -36,8 +36,8 @@ class Price:
     """The costs of an architecture. Head and tail are the two parts of TFLM's arena; the head is the same everywhere.
 
     `macs` counts multiply-accumulates of convolutions and linear layers; `params` those of the float network.
-    `arena_bytes` is the smallest arena that starts on the MCU: `total_bytes`, or more for a tiny head (startup.py);
-    `host_arena_bytes` likewise on a 64-bit host.
+    `arena_bytes` is the smallest arena that starts on the MCU: `total_bytes`, or more for a tiny head (see
+    startup_memory.py); `host_arena_bytes` likewise on a 64-bit host.
     """
 
     macs: int

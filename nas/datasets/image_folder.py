@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from nas.datasets.images import Source, Split, draw_stratified
-from nas.datasets.pictures import Header, UnreadableImageError, read_header, read_pixels
+from nas.datasets.picture_files import Header, UnreadableImageError, read_header, read_pixels
 from nas.datasets.storage import allocate_images
 from nas.errors import SettingError
 from nas.plain_text import plain

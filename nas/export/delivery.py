@@ -20,6 +20,7 @@ from nas.datasets.images import Dataset, draw_stratified
 from nas.errors import CheckError
 from nas.events import EventSink, Progress
 from nas.export.delivery_folder import METRICS_FILE, check_replaceable, write_folder
+from nas.export.export_order import ExportLimits, ExportOrder
 from nas.export.firmware import arena_with_margin, describe_host, read_firmware, render_firmware
 from nas.export.frames import fit_affine
 from nas.export.int8_choice import Converted, Finetuning, choose_int8
@@ -36,7 +37,6 @@ from nas.export.metrics import (
 from nas.export.model_card import render_card
 from nas.export.onnx_network import export_onnx, run_onnx
 from nas.export.operator_support import require_supported
-from nas.export.order import ExportLimits, ExportOrder
 from nas.export.scoring import Answers, answer_split, prepare
 from nas.export.tflite import convert_int8, list_operators, read_quantization
 from nas.export.tflm import ArenaMeasurement, measure_arena

@@ -10,9 +10,9 @@ from nas.cost.board import Board
 from nas.datasets import Dataset
 from nas.events import EventSink, ignore_events
 from nas.export.delivery import Delivery, export
+from nas.export.export_order import ExportLimits, ExportOrder
 from nas.export.int8_choice import Finetuning
 from nas.export.metrics import Provenance
-from nas.export.order import ExportLimits, ExportOrder
 from nas.training import QuantizationRecipe, Recipe
 from nas.training.recipe import QAT
 from nas.training.results import TrainingOrigin

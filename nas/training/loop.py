@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from nas.datasets.images import Dataset
 from nas.space.architecture import Task
-from nas.training.allocator import kept_memory
 from nas.training.checkpoint import CheckpointFolder, digest
 from nas.training.epochs import Epochs, Work, build_optimizer
+from nas.training.malloc_settings import kept_memory
 from nas.training.out_of_memory import PhaseFailedError, give_back, memory_errors_named
 from nas.training.recipe import DistillRecipe, Recipe
 from nas.training.results import EpochResult, TrainingResult

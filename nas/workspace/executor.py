@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from nas.export.order import Exported, ExportOrder
+from nas.export.export_order import Exported, ExportOrder
 from nas.training.jobs import JobPhase, TrainedPhase, TrainingJob
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from nas.datasets import Dataset
 from nas.events import EventSink, Progress
+from nas.export.export_order import Exported, ExportOrder
 from nas.export.metrics import Provenance
-from nas.export.order import Exported, ExportOrder
 from nas.space.architecture import Task
 from nas.training import Finetuned, TrainingJob, TrainingSettings
 from nas.training.phases import Phases

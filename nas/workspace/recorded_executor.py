@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from nas.errors import CheckError
 from nas.events import Event
 from nas.export.delivered import Delivered
+from nas.export.export_order import Exported, ExportOrder
 from nas.export.metrics import DeliveryMetrics
-from nas.export.order import Exported, ExportOrder
 from nas.training.jobs import JobPhase, TrainedPhase, TrainingJob
 from nas.training.phase_events import PhaseFinished
 

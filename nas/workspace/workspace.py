@@ -17,8 +17,8 @@ from nas.errors import CheckError, ProposalError
 from nas.events import EventSink, ignore_events
 from nas.explanation.explanation import write_markdown
 from nas.export.delivered import Delivered
+from nas.export.export_order import ExportLimits, ExportOrder
 from nas.export.metrics import DeliveryMetrics
-from nas.export.order import ExportLimits, ExportOrder
 from nas.records.explained import Explanation
 from nas.records.outcomes import CandidateOutcome
 from nas.records.run_records import RunRecords
@@ -38,7 +38,7 @@ from nas.workspace.proposal import Proposal
 
 
 class Workspace:
-    """What a run's tools and nodes work on; serves the view of the run (`nas.records.run_view.RunView`) while it works.
+    """What a run's tools and nodes work on; serves the view of the run (`run_queries.RunView`) while it works.
 
     `events` receives every finished training and export.
     """

@@ -12,7 +12,7 @@ from nas.cost import price
 from nas.datasets import Dataset, load_dataset
 from nas.events import Event, ignore_events
 from nas.export.delivery import Delivery, export
-from nas.export.order import ExportOrder
+from nas.export.export_order import ExportOrder
 from nas.network.network import Network, build_network
 from nas.training import Recipe
 from nas.training.loop import train

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from nas.export.delivery import Delivery
+from nas.export.export_order import ExportLimits
 from nas.export.int8_choice import Finetuned, Finetuning
 from nas.export.metrics import Provenance
-from nas.export.order import ExportLimits
 from nas.space.architecture import Architecture, Stage, Task
 
 Deliver = Callable[..., Delivery]

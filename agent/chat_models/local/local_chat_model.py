@@ -18,11 +18,11 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from typing_extensions import override
 
 from agent.chat_models.chat_model_settings import ChatModelSettings
-from agent.chat_models.local.answers import Ends, Piece, write_either, write_text
+from agent.chat_models.local.constrained_answers import Ends, Piece, write_either, write_text
 from agent.chat_models.local.continuation import Continuation, DrawSettings
 from agent.chat_models.local.engine import CausalEngine
 from agent.chat_models.local.matcher import AnswerMatcher, CallRules
-from agent.chat_models.masks import Mask
+from agent.chat_models.mask_protocol import Mask
 from agent.chat_models.sampling import seeded
 from agent.chat_models.tool_calling import TEXT_OR_TOOL, OfferedTool, ToolCallingChatModel, offer_tools
 from nas.errors import ConversationTooLongError

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from llguidance import LLMatcher
     from numpy.typing import NDArray
 
-    from agent.chat_models.masks import Mask
+    from agent.chat_models.mask_protocol import Mask
     from agent.chat_models.tool_calling import OfferedTool
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tool_templates import save_tiny_model
 
-from agent.running.places import cache_folder
+from agent.running.paths import cache_folder
 
 if TYPE_CHECKING:
     from agent.chat_models.local.engine import CausalEngine

@@ -9,7 +9,7 @@ from browser import open_browser
 from selenium import webdriver
 
 from agent.report.plotting_library import load_plotting_library
-from agent.running.places import cache_folder
+from agent.running.paths import cache_folder
 
 
 @pytest.fixture(scope="module")

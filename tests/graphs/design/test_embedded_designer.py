@@ -11,7 +11,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from agent.chat_models.chat_model_settings import ChatModelSettings
 from agent.chat_models.registry import OpenedChatModel, open_chat_model
-from agent.running.places import cache_folder
+from agent.running.paths import cache_folder
 from graphs.design.examination import count_right_answers
 from graphs.design.graph import DesignNodes, build_design_graph, count_steps
 from graphs.design.settings import DesignSettings

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graphs.inquiry.edit_intents import find_intents, names_a_change, resolve_edits
 from graphs.inquiry.entities import mend_spelling
-from graphs.inquiry.intents import find_intents, names_a_change, resolve_edits
 from graphs.inquiry.question import Focus
 from graphs.inquiry.router import route_question
 from graphs.inquiry.topics import load_topics, normalize

@@ -10,7 +10,7 @@ from PIL import Image
 
 from nas.datasets import describe_dataset, load_dataset, pictures, storage
 from nas.datasets.image_folder import MAX_SIDE, read_folder
-from nas.datasets.pictures import UnreadableImageError, read_header, read_pixels
+from nas.datasets.picture_files import UnreadableImageError, read_header, read_pixels
 from nas.errors import SettingError
 
 RED, BLUE = (200, 10, 20), (10, 20, 200)

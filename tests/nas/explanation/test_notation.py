@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from graphs.inquiry.edit_intents import find_intents
 from graphs.inquiry.figure_check import Told, find_unsupported
-from graphs.inquiry.intents import find_intents
 from graphs.inquiry.topics import normalize
 from nas.explanation.notation import find_candidates, find_stages, names_all_stages, read_subject
 from nas.explanation.statements import Facts, check_text, read_quantities

@@ -20,9 +20,9 @@ from nas.datasets import Dataset, load_dataset
 from nas.events import Event, EventSink, ignore_events
 from nas.export.delivered import Delivered
 from nas.export.delivery import export
+from nas.export.export_order import ExportLimits, ExportOrder
 from nas.export.int8_choice import MOST_IMAGES, Comparison, Converted, Finetuning, choose_int8
 from nas.export.metrics import DeliveryMetrics, Provenance, QuantizationChoice
-from nas.export.order import ExportLimits, ExportOrder
 from nas.export.scoring import prepare
 from nas.export.tflite import convert_int8
 from nas.export.tflm import measure_arena

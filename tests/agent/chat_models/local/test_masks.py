@@ -16,7 +16,7 @@ from tool_templates import HERMES, LLAMA
 
 from agent.chat_models.local.json_cursor import JsonCursor
 from agent.chat_models.local.local_chat_model import LocalChatModel
-from agent.chat_models.masks import MASK_KEY
+from agent.chat_models.mask_protocol import MASK_KEY
 
 MESSAGES = [HumanMessage("Write.")]
 VALUES = [0, 0.25, 1, 16, 160, "a", "ab", True, None]

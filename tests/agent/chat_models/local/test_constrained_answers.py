@@ -15,7 +15,7 @@ from langchain_core.messages.tool import tool_call_chunk
 from sample_tools import edit_tool, whole_tool
 from tool_templates import HERMES, LLAMA
 
-from agent.chat_models.local.answers import Ends, GrowingText, Piece, mark_cut, write_either
+from agent.chat_models.local.constrained_answers import Ends, GrowingText, Piece, mark_cut, write_either
 from agent.chat_models.local.engine import CausalEngine
 from agent.chat_models.local.local_chat_model import LocalChatModel
 from agent.chat_models.local.matcher import AnswerMatcher, CallRules

@@ -9,12 +9,12 @@ import sys
 
 import pytest
 
-from nas.training.allocator import SETTINGS, kept_memory
+from nas.training.malloc_settings import SETTINGS, kept_memory
 
 # a process of its own: the C library keeps these settings for good
 PROBE = """
 import ctypes
-from nas.training.allocator import SETTINGS, kept_memory
+from nas.training.malloc_settings import SETTINGS, kept_memory
 
 MIB = 2**20
 NAMES = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"

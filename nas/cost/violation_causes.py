@@ -30,7 +30,7 @@ class LiveTensor:
 class PeakCause:
     """Why an arena is large: the operator at the peak with its stage, live bytes and live tensors; the arena's parts.
 
-    `planning_bytes`: what startup needs beyond head and tail, see startup.py.
+    `planning_bytes`: what startup needs beyond head and tail, see startup_memory.py.
     """
 
     operator: int

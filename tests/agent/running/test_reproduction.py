@@ -4,7 +4,7 @@ import shlex
 from itertools import pairwise
 
 from agent.config import resolve_config
-from agent.running.run_command import run_command
+from agent.running.reproduction import run_command
 
 
 def settings_of(command: str) -> list[str]:
