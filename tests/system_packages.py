@@ -13,7 +13,7 @@ from collections.abc import Iterable
 REQUIRED = "KILOSMITH_REQUIRE_SYSTEM_PACKAGES"  # environment variable; set: a missing program is a failure
 _LACKS = "needs Debian packages: "
 _PACKAGES = {
-    "chromium": ("chromium",),
+    "chromium": ("chromium", "fonts-dejavu-core"),  # without a font it draws no text
     "chromedriver": ("chromium-driver",),
     "gcc": ("gcc",),
     "g++": ("g++",),
