@@ -74,7 +74,7 @@ class TrainedPhase:
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> TrainedPhase:
         """The outcome `to_dict` made a record of; raises RecordError for anything else."""
-        return read_record(cls, record)
+        return read_record(cls, record, knows_all=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

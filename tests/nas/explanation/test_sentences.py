@@ -56,7 +56,7 @@ def test_a_ranking_is_in_order(example_records: RunRecords, by: Objective, lowes
 
     def figure(candidate: str) -> float:
         trial = example_records.find(candidate)
-        return trial.validation_accuracy or 0.0 if by == "accuracy" else (trial.costs or {})[cost[by]]
+        return trial.validation_accuracy or 0.0 if by == "accuracy" else getattr(trial.priced, cost[by])
 
     assert sorted(order) == sorted(TRAINED)
     assert order == sorted(order, key=figure, reverse=not lowest)

@@ -148,35 +148,35 @@ def test_every_field_that_is_missing_has_a_default_or_is_named(event: Event) -> 
         try:
             read_line(record | {"data": left})
         except CheckError as error:
-            assert f"line 7 of the trace must hold a whole {event.kind}: the field '{field}'" in str(error)  # noqa: PT017
+            assert f"line 7 of the trace must hold a whole {event.kind}: '{field}'" in str(error)  # noqa: PT017
 
 
 @pytest.mark.parametrize("event", LASTING, ids=name)
 def test_an_unknown_field_is_named(event: Event) -> None:
-    with pytest.raises(CheckError, match=rf"line 7 .* whole {event.kind}: the field 'colour' is unknown"):
+    with pytest.raises(CheckError, match=rf"line 7 .* whole {event.kind}: 'colour' is unknown"):
         read_line(write_record(event, colour="red"))
 
 
 @pytest.mark.parametrize(
     ("event", "changes", "words"),
     [
-        (STARTED, {"seed": "0"}, "'seed' must be an integer; it is '0'"),
-        (STARTED, {"resumed": 1}, "'resumed' must be true or false; it is 1"),
+        (STARTED, {"seed": "0"}, "'seed' must be a whole number; got '0'"),
+        (STARTED, {"resumed": 1}, "'resumed' must be true or false; got 1"),
         (STARTED, {"input": [16, 16]}, "'input' must be a list of 3"),
-        (STARTED, {"num_images": {"train": "many"}}, "'num_images.train' must be an integer"),
+        (STARTED, {"num_images": {"train": "many"}}, "'num_images.train' must be a whole number"),
         (STARTED, {"budget": {"macs_min": 3}}, "'budget.macs_max' is wrong: Field required"),
         (STARTED, {"designer": None}, "'designer' must be an object"),
         (FINISHED, {"llm": {"answers": 1}}, "'llm.input_tokens' is missing"),
         (FINISHED, {"front": [{"id": "c001"}]}, "'front.0.validation_accuracy' is missing"),
-        (FINISHED, {"hypervolume": True}, "'hypervolume' must be a number"),
+        (FINISHED, {"hypervolume": True}, "'hypervolume' must be a finite number"),
         (ANSWERED, {"tool_calls": [{"name": 3, "args": {}}]}, "'tool_calls.0.name' must be text"),
         (ANSWERED, {"usage": 3}, "'usage' must be an object"),
-        (JUDGED, {"state": "fine"}, "'state' must be one of proposed, invalid"),
+        (JUDGED, {"state": "fine"}, "'state' must be 'proposed' or 'invalid'"),
         (JUDGED, {"violations": "many"}, "'violations' must be a list"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_place(event: Event, changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(CheckError, match=f"line 7 .* whole {event.kind}: the field {words}"):
+    with pytest.raises(CheckError, match=f"line 7 .* whole {event.kind}: {words}"):
         read_line(write_record(event, **changes))
 
 

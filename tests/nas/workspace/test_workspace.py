@@ -27,7 +27,7 @@ def test_a_legal_candidate_is_trained_and_recorded_once(open_workspace: Open) ->
     assert len(trained.curve) == 1
     assert workspace.mini_train(candidate) == trained
     assert workspace.store.load_trials() == [trained]
-    assert not workspace.store.training_folder(candidate, "mini").exists()
+    assert not (workspace.store.training_folder / candidate / "mini").exists()
 
 
 def test_a_phase_that_fails_is_the_outcome_of_its_trial_with_the_reason(
