@@ -44,7 +44,11 @@ def fit_affine(task: Task, mean: Sequence[float], std: Sequence[float], quantiza
     ]
     largest_bias = max(abs(bias) for bias in biases)
     shift = 0
-    while max(slopes) * 2 ** (shift + 1) < 2**_MULTIPLIER_BITS and largest_bias * 2 ** (shift + 1) < 2**_OFFSET_BITS:
+    # rounded, as they will be stored: just below the limit is not below it
+    while (
+        round(max(slopes) * 2 ** (shift + 1)) < 2**_MULTIPLIER_BITS
+        and round(largest_bias * 2 ** (shift + 1)) < 2**_OFFSET_BITS
+    ):
         shift += 1
     multipliers = tuple(round(slope * 2**shift) for slope in slopes)
     return PixelAffine(shift, multipliers, tuple(round(bias * 2**shift) for bias in biases))

@@ -123,6 +123,7 @@ def test_a_grayscale_frame_fills_every_channel_and_an_impossible_one_is_refused(
         assert preprocess(ctypes.byref(frame), target) == -1
 
 
+@example(25, 0.0, 1 / 255, 1e-4, 0, 0)  # the slope rounds up to the first number that is too large
 @example(325, 0.0, 0.5, 0.625, 127, 40)  # the offset outweighs the slope: it must not overflow
 @given(
     st.integers(8, 512),
