@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import argparse
 import resource
-import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from benchmarks.costs import describe_machine, write
+from benchmarks.results import write
 from nas.network.network import build_network
 from nas.space.architecture import Architecture, Stage, Task
 from nas.training.malloc_settings import kept_memory
@@ -57,12 +57,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--batch", type=int, default=128, help="images a step")
     arguments = parser.parse_args()
-    document = {"date": time.strftime("%Y-%m-%d"), "machine": describe_machine(), "torch": torch.__version__}
-    found = {}
+    found: dict[str, Any] = {"torch": torch.__version__}
     for name, keeps in (("usual", False), ("kept", True)):
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             found[name] = pool.submit(measure, keeps, arguments.steps, arguments.batch).result()
-    write("kept_memory.json", document | found)
+    write("kept_memory.json", found)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ NOT_EXECUTED = {
     "python -m tests -k store": "executes the suite",
     "pytest -m slow": "executes the suite",
     "python -m tests.help_pages": "writes docs/help.md; tests/test_documentation.py compares what it writes",
+    "python -m tests.same_run RUN RUN": "tests/test_same_run.py calls it on recorded runs",
     "python -m tests.screenshots RUN": "needs a browser and somebody who looks; writes docs/images",
     "pytest -m slow tests/nas/export/test_firmware_on_target.py": "a test file of this suite",
     'TFLM_INCLUDE="DIR ..." TFLM_LIB=libtensorflow-microlite.a python -m pytest -m slow '

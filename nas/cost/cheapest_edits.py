@@ -35,6 +35,11 @@ class Change:
     before: Choice | None = describe(metadata={JSON_NAME: "from"})
     after: Choice = describe(metadata={JSON_NAME: "to"})
 
+    @property
+    def edit(self) -> Edit:
+        """The change as an edit of the search space."""
+        return Edit(self.stage, self.field, self.after)
+
     def to_dict(self) -> dict[str, Any]:
         """JSON form, as in a violation's `cheapest_edits`."""
         return write_record(self)
@@ -58,7 +63,7 @@ class EditSuggestion:
     @property
     def edits(self) -> tuple[Edit, ...]:
         """The changes as edits of the search space."""
-        return tuple(Edit(change.stage, change.field, change.after) for change in self.changes)
+        return tuple(change.edit for change in self.changes)
 
 
 def find_edits(

@@ -14,7 +14,7 @@ from nas.cost.violation_causes import Cause, find_cause, read_cause
 from nas.documents.json_records import read_record
 from nas.quantities import format_quantity
 from nas.space.architecture import Architecture, Task
-from nas.space.search_space import SearchSpace
+from nas.space.search_space import Edit, SearchSpace
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,11 @@ class Cure:
 
     changes: tuple[Change, ...]
     value_after: int
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """The changes as edits of the search space."""
+        return tuple(change.edit for change in self.changes)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form: the first change, `value_after`, and `together_with` a second change if any."""

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from command_line import ROOT, environment, kilosmith
+from command_line import ROOT, environment, spawn_kilosmith
 
 NAMES = ("graphs", "tools", "prompts", "nas")
 CONSOLE_SCRIPT = "from agent.__main__ import main\nmain()\n"
@@ -66,7 +66,7 @@ def test_a_package_in_the_working_directory_is_named(name: str, file: str, folde
     path.write_text("raise SystemExit('a foreign package was executed')\n")
     in_the_way = path.parent if path.name == "__init__.py" else path
     assert_told(
-        kilosmith("--version", cwd=folder),
+        spawn_kilosmith("--version", cwd=folder),
         f"the package {name} must be kilosmith's own, beside {ROOT / 'agent'}",
         f"{in_the_way} is in the way; start in another folder, or rename it",
     )
@@ -84,7 +84,7 @@ def test_a_folder_of_data_is_harmless(folder: Path) -> None:
     for name in NAMES:
         (folder / name).mkdir()
         (folder / name / "notes.txt").write_text("mine")
-    result = kilosmith("--version", cwd=folder)
+    result = spawn_kilosmith("--version", cwd=folder)
     assert (result.returncode, result.stdout, result.stderr) == (0, PRINTED, "")
 
 

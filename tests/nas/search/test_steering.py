@@ -7,7 +7,7 @@ from collections import Counter
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from search_examples import BUDGET
+from search_examples import BUDGET, make_costs
 
 from nas.cost import Budget
 from nas.cost.screening import price_if_legal
@@ -24,7 +24,7 @@ NICHES = split_niches(BUDGET, 4)
 
 
 def trained(number: int, accuracy: float, macs: int, params: int = 1000) -> Trial:
-    costs = {"macs": macs, "params": params}
+    costs = make_costs(macs, params)
     return Trial(number, "trained", "test", fingerprint=f"f{number}", costs=costs, validation_accuracy=accuracy)
 
 
