@@ -1,4 +1,4 @@
-"""A run's configuration: preset, then file, then --set, then flags, later ones winning; unknown keys are refused."""
+"""A run's configuration: preset, then file, then --set, then flags, later ones winning; unknown keys are rejected."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nas.errors import SettingError
 from nas.space.architecture import Task
 from nas.space.search_space import SearchSpace
 from nas.training import TrainingSettings
-from nas.training.recipes import RECIPES
+from nas.training.named_recipes import RECIPES
 
 
 class DataSettings(BaseModel):
@@ -72,8 +72,8 @@ class RunConfig(BaseModel):
 
     preset: str
     seed: int = Field(0, ge=0)
-    # Small networks: a second OpenMP thread brings 1.2-1.7x on an idle machine and costs up to 40x beside other work,
-    # since the threads wait for each other by spinning. One thread also makes results independent of the cores.
+    # Small networks: a second OpenMP thread gains 1.2-1.7x on an idle machine but costs up to 40x on a busy one, since
+    # the threads wait for each other by spinning. One thread also makes results independent of the number of cores.
     threads: int = Field(1, ge=0)
     workers: int = Field(1, ge=1, le=64)  # processes that train the candidates of a batch
     board: str
@@ -91,7 +91,7 @@ class RunConfig(BaseModel):
         return find_board(self.board)
 
     def for_board(self, name: str) -> RunConfig:
-        """The configuration with another board, whose own memory takes the place of the run's limits."""
+        """The configuration with another board, whose own memory replaces the run's limits."""
         board = find_board(name)
         memory = {"peak_sram_bytes": board.arena_bytes, "flash_bytes": board.flash_bytes}
         return self.model_copy(update={"board": board.name, "budget": self.budget.model_copy(update=memory)})
@@ -144,7 +144,7 @@ def resolve_config(
 
 
 def _expand_recipes(tree: dict[str, Any]) -> None:
-    """Put the recipes named by `training.recipes` under whatever single values of [training] were given."""
+    """Expand the recipes named by `training.recipes`; single values given in [training] override them."""
     training = tree.get("training")
     if not isinstance(training, dict) or "recipes" not in training:
         return

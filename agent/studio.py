@@ -1,7 +1,7 @@
 """The graphs as LangGraph's server loads them (`langgraph.json`): a run from request to delivery, and a question.
 
-The server builds a graph also to draw it or to list its fields, and then nothing may happen: a run's data, chat model
-and folder are opened by the first of its steps. The server brings the checkpoints, so a run begun there goes on there.
+The server also builds a graph just to draw it or to list its fields, and then nothing may happen: a run's data, chat
+model and folder are opened by its first step. The checkpoints are the server's, so a run begun there continues there.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from graphs.inquiry.graph import InquiryNodes, add_inquiry
 from graphs.inquiry.state import InquiryState
 from nas.errors import NoLegalCandidateError
 from nas.events import Event, EventSink, ignore_events
+from nas.records.run_events import NodeWaiting
 from nas.records.run_store import RunStore
 
 Graph = StateGraph[Any, Any, Any, Any]
@@ -108,7 +109,7 @@ class RunSession:
         return {**start_state(), "approved": [], "outcomes": {}, "folder": str(store.folder)}
 
     def open(self, state: RunState) -> OpenRun:
-        """The run of a state; taken up again where an earlier execution left it."""
+        """The run of a state, resumed where an earlier execution left it."""
         if self._run is None:
             store = RunStore(Path(state["folder"]))
             mended = store.lock()
@@ -141,36 +142,36 @@ class RunSession:
         return {"hypervolume": state["hypervolume"]}
 
     def tell(self, event: Event) -> None:
-        """Put an event of a node on the run's record."""
-        if self._run is None:  # the step that opens the run has just been told to begin
+        """Add a node's event to the run's records."""
+        if self._run is None:  # the step that opens the run has only just started
             self._early.append(event)
             return
         self._run.events(event)
-        if event.kind == "node_waiting":  # for a person: this execution ends here
+        if isinstance(event, NodeWaiting):  # for a person: this execution ends here
             self.close()
 
     def fail(self, error: Exception) -> None:
-        """Give the run back after an error in one of its steps."""
+        """Release the run after an error in one of its steps."""
         self.close(has_ended=isinstance(error, NoLegalCandidateError))
 
     def close(self, *, has_ended: bool = False) -> None:
-        """Save the transcript, and the report of a run that has ended, and give the run back."""
+        """Save the transcript, and the report if the run has ended, and release the run."""
         if self._run is not None and self._tracker is not None:
             save_records(self._run.store, self._tracker, has_ended=has_ended)
             self.release()
 
     def release(self) -> None:
-        """Give the run back as it is: all that may be done in the server's event loop, which must not wait."""
+        """Release the run as it is: all that may be done in the server's event loop, which must not block."""
         if self._run is not None:
             self._run.store.close()
             self._run = None
 
 
 class Deferred:
-    """Stands for a graph's nodes, which are opened when the first of them runs.
+    """Stands in for a graph's nodes, which are opened when the first of them runs.
 
-    `kind` is the nodes' class; `state` what its steps are given here, more than they ask for: whose nodes to open
-    stands in it. An error in a step is passed to `fail` on its way up.
+    `kind` is the nodes' class; `state` the type its steps are given here, wider than they ask for: it says whose nodes
+    to open. An error in a step is passed to `fail` on its way up.
     """
 
     def __init__(
@@ -198,7 +199,7 @@ class Deferred:
                 raise
 
         deferred.__name__, deferred.__doc__ = name, step.__doc__
-        # LangGraph reads here what a step is given, and where a route may lead
+        # from these LangGraph learns what a step is given, and where a route may lead
         deferred.__annotations__ = {"state": self._state, "return": get_type_hints(step)["return"]}
         return deferred
 
@@ -235,7 +236,7 @@ def ask_graph(config: RunnableConfig) -> Compiled:  # noqa: ARG001  # the server
 
     def begin(state: AskRequest) -> dict[str, Any]:
         inquiry = open_about(state)
-        # the run by its path: "latest" may be another one when the thread goes on
+        # the run by its path: "latest" may be another one by the time the thread continues
         return {**inquiry.begin(state["question"]), "run": str(inquiry.store.folder), "runs": state.get("runs", "runs")}
 
     def end(state: AskState) -> dict[str, Any]:
@@ -254,5 +255,5 @@ def ask_graph(config: RunnableConfig) -> Compiled:  # noqa: ARG001  # the server
 
 
 def _compile(graph: Graph) -> Compiled:
-    """The graph without checkpoints of its own; its loops end by the run's settings, never by LangGraph's bound."""
+    """The graph without its own checkpoints; its loops end by the run's settings, never by LangGraph's bound."""
     return graph.compile().with_config(recursion_limit=MAX_STEPS)

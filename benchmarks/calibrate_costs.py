@@ -12,8 +12,6 @@ are not 0 (tail) or not small (file). Writes benchmarks/results/calibrate_costs.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import random
 import re
 import subprocess
@@ -28,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.results import write
 from nas.cost import lower, price
 from nas.cost.flash import CHANNEL_BYTES, FILE_BYTES, STEP_BYTES, step_key
 from nas.cost.operators import OperatorList, Step, align, block_steps, classifier_steps, stem_steps
@@ -37,7 +36,6 @@ from nas.cost.tail import HOST, MCU, OP_DATA_BYTES, START_OFFSET, WASM_BENCHMARK
 from nas.space.architecture import Architecture, Task, plan_blocks
 from nas.space.search_space import SearchSpace
 
-RESULTS = Path(__file__).parent / "results" / "calibrate_costs.json"
 SIZES = (16, 24, 32, 40, 48, 64, 80, 96, 128, 160)
 MAX_MACS = 60_000_000  # one case takes a second or two
 WASM_MODEL_BYTES = 2_000_000  # larger files do not fit mcufit's build
@@ -46,7 +44,7 @@ WASM_HEAD_BYTES = 2_500_000
 
 @dataclass(frozen=True)
 class Case:
-    """One architecture with what was measured on it; the 32-bit figures are None where mcufit was not asked."""
+    """One architecture with its measurements; the 32-bit figures are None if mcufit was not used."""
 
     architecture: Architecture
     task: Task
@@ -74,7 +72,7 @@ def draw_case(rng: random.Random) -> tuple[Architecture, Task]:
 
 
 def convert(architecture: Architecture, task: Task, seed: int) -> bytes:
-    """The int8 file of the architecture with weights as after training: no bias or batch norm at its start value."""
+    """The int8 file of the architecture with weights as after training: no bias or batch norm at its initial value."""
     import torch
     from torch import nn
 
@@ -94,7 +92,7 @@ def convert(architecture: Architecture, task: Task, seed: int) -> bytes:
 
 
 def measure_wasm(model: bytes, mcufit: Path) -> tuple[int, int] | None:
-    """(head, tail) of the wasm32 TFLM, None for a model too large for it."""
+    """(head, tail) in bytes of the wasm32 TFLM, None for a model too large for it."""
     if len(model) > WASM_MODEL_BYTES:
         return None
     with tempfile.NamedTemporaryFile(suffix=".tflite") as file:
@@ -141,9 +139,9 @@ def head_residuals(cases: Sequence[Case]) -> list[int]:
 
 
 def fit_tail(cases: Sequence[Case], tails: Sequence[int], runtime: Runtime) -> dict[str, Any]:
-    """The start offset and fixed bytes that leave the least spread, and the mean share of each kind of operator.
+    """The start offset and fixed bytes with the least residual spread, and the mean share of each kind of operator.
 
-    Struct sizes are TFLM's and not fitted; the shares tell which of them changed, should the spread not be 0.
+    Struct sizes are TFLM's and not fitted; the shares show which of them changed, should the spread not be 0.
     """
     best: dict[str, Any] = {}
     for start in range(0, 16, 4):
@@ -170,7 +168,7 @@ def _structs(terms: TailTerms, runtime: Runtime) -> int:
 
 
 def fit_file(cases: Sequence[Case]) -> tuple[dict[str, float], list[float]]:
-    """The file's bytes a step, by least squares on what weights and channels leave; and what they in turn leave."""
+    """The file's bytes per step, by least squares on what weights and channels leave unexplained, and the residuals."""
     rows, left = [], []
     for case in cases:
         steps = list_steps(case.architecture, case.task)
@@ -201,8 +199,6 @@ def summarize(cases: Sequence[Case], seconds: float) -> dict[str, Any]:
     if small:
         fits["mcu"] = fit_tail(small, wasm_tails, MCU)
     return {
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "versions": {name: version(name) for name in ("tensorflow", "tflite_micro")},
         "seconds": round(seconds),
         "num_architectures": len(cases),
@@ -234,9 +230,8 @@ def main() -> None:
         cases.append(measure(seed, arguments.mcufit))
         print(f"\r{len(cases)} of {arguments.count}", end="", flush=True)
     summary = summarize(cases, time.monotonic() - started)
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(summary, indent=2) + "\n")
-    print("\r" + json.dumps(summary, indent=2))
+    print("\r", end="")
+    write("calibrate_costs.json", summary)
 
 
 if __name__ == "__main__":

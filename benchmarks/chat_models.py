@@ -20,18 +20,19 @@ from pathlib import Path
 from typing import Any
 
 from agent.config import RunConfig, resolve_config
-from agent.running.outcome import sum_usage
 from agent.running.resources import open_designer, prepare
+from agent.running.run_summary import sum_usage
 from agent.running.runner import OpenRun, build_local_workspace, create_run, drive_design, open_checkpointer
-from benchmarks.costs import describe_machine, write
+from benchmarks.results import write
 from benchmarks.searches import count_states, interval, spread_front
 from nas.errors import NoLegalCandidateError
 from nas.events import Event, ignore_events
+from nas.records.run_events import Usage
 from nas.search.trial import Trial
 
 
-def run_one(config: RunConfig, folder: Path) -> tuple[list[Trial], float, dict[str, float], float]:
-    """The trials of one search, its hypervolume, what the chat model took and wall seconds."""
+def run_one(config: RunConfig, folder: Path) -> tuple[list[Trial], float, Usage, float]:
+    """The trials of one search, its hypervolume, the chat model's usage and wall seconds."""
     resources = prepare(config, ignore_events)
     with create_run(config, folder, f"run-{len(list(folder.iterdir()))}") as store:
         started = time.perf_counter()
@@ -41,7 +42,7 @@ def run_one(config: RunConfig, folder: Path) -> tuple[list[Trial], float, dict[s
 
         workspace = build_local_workspace(config, store, resources.data, record)
         designer = open_designer(config, resources.chat_model)
-        # a search without a legal candidate is a result like any other: nothing on the front
+        # a search without a legal candidate is a valid result: an empty front
         with open_checkpointer(store) as checkpointer, contextlib.suppress(NoLegalCandidateError):
             drive_design(OpenRun(config, store, workspace, designer, record), checkpointer)
         seconds = time.perf_counter() - started
@@ -63,8 +64,8 @@ def compare(spec: str, arguments: argparse.Namespace, folder: Path) -> dict[str,
         volumes.append(volume)
         fronts.append(spread_front(found))
         for name in ("answers", "input_tokens", "output_tokens"):
-            total[name] += usage[name]
-        total["designer_s"] += usage["seconds"]
+            total[name] += getattr(usage, name)
+        total["designer_s"] += usage.seconds
         total["search_s"] += seconds
     legal = sum(trial.state in ("trained", "stopped", "failed", "untrained") for trial in trials)
     return {
@@ -102,8 +103,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         rows = {spec: compare(spec, arguments, Path(place)) for spec in arguments.llm}
     print_rows(rows)
-    head = {"date": time.strftime("%Y-%m-%d"), "machine": describe_machine(), "preset": arguments.preset}
-    write("chat_models.json", head | {"settings": arguments.settings, "chat_models": rows})
+    asked = {"preset": arguments.preset, "settings": arguments.settings}
+    write("chat_models.json", asked | {"chat_models": rows})
 
 
 if __name__ == "__main__":

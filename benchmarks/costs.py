@@ -12,25 +12,22 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import os
-import platform
 import random
 import statistics
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from benchmarks.results import write
 from nas.cost import Budget, find_violations, lower, price, report, sample_feasible
 from nas.cost.screening import price_if_legal, screen_runs
 from nas.cost.stage_costs import classifier_costs, kernelless_costs, stage_costs, stem_costs
 from nas.space.architecture import Architecture, Task
 from nas.space.search_space import STAGE_FIELDS, SearchSpace
 
-RESULTS = Path(__file__).parent / "results"
 NUM_PRICED = 6_000
 NUM_ILLEGAL = 150
 NUM_DRAWN = 30
@@ -63,7 +60,7 @@ QUICK = Setting(
 
 
 def forget() -> None:
-    """Empty what pricing remembers: measurements start cold."""
+    """Clear the caches of pricing: measurements start cold."""
     for remembered in (stem_costs, kernelless_costs, stage_costs, classifier_costs):
         remembered.cache_clear()
 
@@ -76,12 +73,12 @@ def timed(action: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def measure_pricing(setting: Setting, seed: int) -> dict[str, float]:
-    """Random architectures, no two alike, memories cold at the start."""
+    """Prices random architectures, no two alike, with cold caches."""
     rng = random.Random(seed)
     drawn = [setting.space.sample(rng) for _ in range(NUM_PRICED)]
     forget()
     gc.collect()
-    gc.freeze()  # the thousands of drawn architectures are not pricing's to collect
+    gc.freeze()  # garbage collection of the thousands of drawn architectures is not part of pricing
     seconds, _ = timed(lambda: deque((price(a, setting.task) for a in drawn), maxlen=0))
     gc.unfreeze()
     operators = statistics.mean(len(lower(a, setting.task).operators) for a in drawn[:200])
@@ -94,7 +91,7 @@ def measure_pricing(setting: Setting, seed: int) -> dict[str, float]:
 
 
 def measure_feedback(setting: Setting, seed: int) -> dict[str, float]:
-    """Random illegal architectures, memories cold before each."""
+    """Feedback on random illegal architectures, with cold caches before each."""
     rng = random.Random(seed)
     singles: list[float] = []
     pairs: list[float] = []
@@ -167,7 +164,7 @@ def draw_by_rejection(setting: Setting, rng: random.Random) -> Architecture:
 def compare_draws(setting: Setting, count: int, seed: int) -> dict[str, Any]:
     """Total variation distance, field by field and for deciles of costs, of legal draws from blind rejection.
 
-    `noise` is the same figure for two equally large samples of blind rejection: what zero looks like at this size.
+    `noise` is the same figure for two equally large samples of blind rejection: the floor at this sample size.
     """
     rng = random.Random(seed)
     task = setting.task
@@ -198,7 +195,7 @@ def compare_draws(setting: Setting, count: int, seed: int) -> dict[str, Any]:
 
 
 def deciles(sample: list[Any], reference: list[Any], figure: str) -> tuple[Counter[Any], Counter[Any]]:
-    """How many of each sample fall between the reference's deciles of a cost."""
+    """How many of each sample fall between the reference sample's deciles of a cost."""
     bounds = statistics.quantiles([getattr(one, figure) for one in reference], n=10)
 
     def count(prices: list[Any]) -> Counter[Any]:
@@ -213,25 +210,13 @@ def variation(first: Counter[Any], second: Counter[Any]) -> float:
     return sum(abs(first[key] / first.total() - second[key] / second.total()) for key in keys) / 2
 
 
-def describe_machine() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
-    return f"{model}, Python {platform.python_version()}, one core"
-
-
-def write(name: str, document: dict[str, Any]) -> None:
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / name).write_text(json.dumps(document, indent=2) + "\n")
-    print(json.dumps(document, indent=2))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--uniformity", type=int, metavar="N", help="only compare N legal draws with blind rejection")
     arguments = parser.parse_args()
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # one core, also for tensorflow's threads
-    head = {"date": time.strftime("%Y-%m-%d"), "machine": describe_machine(), "seed": arguments.seed}
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # one core, for tensorflow's threads too
+    head = {"seed": arguments.seed}
     if arguments.uniformity:
         found = {s.name: compare_draws(s, arguments.uniformity, arguments.seed) for s in (QUICK, PAPER)}
         write("feasible_uniformity.json", head | found)

@@ -28,7 +28,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.costs import PAPER, describe_machine, write
+from benchmarks.costs import PAPER
+from benchmarks.results import write
 from benchmarks.searches import MaskedBaseline, Setting, interval, measure_diversity, run_search, same_everywhere
 from graphs.tracing import LiveAnswers
 from nas.cost import Budget, sample_feasible
@@ -47,7 +48,7 @@ DIGITS = Setting(
 )
 PARAMS_MAX = 100_000
 MINI = {"epochs": 3, "learning_rate": 0.2, "schedule": "cosine", "batch_size": 64}
-MAX_PROPOSALS = 400  # of the trained experiment: random designs are legal one time in some ten
+MAX_PROPOSALS = 400  # in the trained experiment: only about one random design in ten is legal
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def build_designers() -> Callable[[Entry, int], Any]:
     from agent.chat_models.local.engine import load_engine
     from agent.chat_models.local.local_chat_model import LocalChatModel
     from agent.chat_models.local.smollm2 import fetch_smollm2
-    from agent.places import cache_folder
+    from agent.running.paths import cache_folder
     from graphs.designer import Designer
 
     engine = load_engine(fetch_smollm2(cache_folder(), print))
@@ -94,7 +95,7 @@ def build_designers() -> Callable[[Entry, int], Any]:
 def compare_priced(
     build: Callable[[Entry, int], Any], entry: Entry, seeds: range, proposals: int, folder: Path, *, whole: bool
 ) -> dict[str, Any]:
-    """Yield, effort, duplicates and diversity of untrained searches, over seeds."""
+    """Yield, effort, duplicates and diversity of searches without training, over seeds."""
     from graphs.design.settings import DesignSettings
 
     rows: list[dict[str, float]] = []
@@ -205,10 +206,7 @@ def main() -> None:
             print(f"{entry.name}: {time.perf_counter() - started:.0f} s", flush=True)
     for title, rows in found.items():
         print_table(title, rows)
-    write(
-        "designer.json",
-        {"date": time.strftime("%Y-%m-%d"), "machine": describe_machine(), "seeds": arguments.seeds} | found,
-    )
+    write("designer.json", {"seeds": arguments.seeds} | found)
 
 
 if __name__ == "__main__":

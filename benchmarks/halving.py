@@ -15,7 +15,6 @@ import argparse
 import random
 import statistics
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from scipy import stats
 
 from agent.config import RunConfig, resolve_config
 from agent.running.resources import load_data
-from benchmarks.costs import describe_machine, write
+from benchmarks.results import write
 from nas.cost import price, sample_feasible
 from nas.network.network import build_network
 from nas.search.pareto import find_front, measure_hypervolume
@@ -38,7 +37,7 @@ NUM_ORDERS = 200
 
 
 def train_networks(config: RunConfig, num: int, work: Path) -> list[Trial]:
-    """Random legal networks after their whole mini-phase, as the trials of a search would be."""
+    """Random legal networks after their whole mini-phase, as trials of a search."""
     data, task, rng = load_data(config), config.resolve_task(), random.Random(0)
     budget, trials = config.resolve_budget(), []
     for number in range(1, num + 1):
@@ -62,7 +61,7 @@ def train_networks(config: RunConfig, num: int, work: Path) -> list[Trial]:
 
 
 def _ignore(result: EpochResult) -> None:
-    """No one listens."""
+    """Ignores the event."""
 
 
 def correlate(trials: Sequence[Trial]) -> dict[str, dict[str, float]]:
@@ -77,7 +76,7 @@ def correlate(trials: Sequence[Trial]) -> dict[str, dict[str, float]]:
 
 
 def replay(trials: Sequence[Trial], settings: HalvingSettings, config: RunConfig) -> dict[str, float]:
-    """Means over random orders: shares of epochs saved, of the true front that was stopped, of the hypervolume kept."""
+    """Means over random orders: the shares of epochs saved, of the true front stopped, and of the hypervolume kept."""
     front = {trial.id for trial in find_front(trials)}
     limits = {"macs_max": config.budget.macs_max, "params_max": config.budget.flash_bytes}
     best = measure_hypervolume(find_front(trials), **limits)
@@ -98,7 +97,7 @@ def replay(trials: Sequence[Trial], settings: HalvingSettings, config: RunConfig
 def _run_one(trial: Trial, settled: Sequence[Trial], settings: HalvingSettings) -> Trial:
     rule = build_halving_rules([trial], settled, settings, batch=[trial.id])[trial.id]
     for place, result in enumerate(trial.curve[:-1], start=1):
-        if rule.judge(int(result["epoch"]), result["validation_accuracy"]):
+        if rule.judge(result.epoch, result.validation_accuracy):
             return Trial(trial.number, "stopped", "random", costs=trial.costs, curve=trial.curve[:place])
     return trial
 
@@ -119,8 +118,6 @@ def main() -> None:
     rungs: list[tuple[int, ...]] = [(epoch,) for epoch in range(1, epochs)]
     rungs += [(first, 2 * first) for first in range(1, epochs) if 2 * first < epochs]
     results: dict[str, Any] = {
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": describe_machine(),
         "preset": arguments.preset,
         "networks": len(trials),
         "epochs": epochs,

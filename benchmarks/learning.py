@@ -10,13 +10,12 @@ benchmarks/results/learning.json. With `--folder DIR` it leaves checkpoints ther
 from __future__ import annotations
 
 import argparse
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 
-from benchmarks.costs import describe_machine, write
+from benchmarks.results import write
 from nas.cost import price
 from nas.datasets import load_dataset
 from nas.network.network import build_network
@@ -63,8 +62,6 @@ def main() -> None:
     write(
         "learning.json",
         {
-            "date": time.strftime("%Y-%m-%d"),
-            "machine": describe_machine().replace("one core", f"{arguments.threads} threads"),
             "data": data.name,
             "images": [len(data.train), len(data.validation), len(data.test)],
             "macs": costs.macs,
@@ -77,6 +74,7 @@ def main() -> None:
             "validation_accuracy": round(result.validation_accuracy, 4),
             "test_accuracy": round(evaluate_accuracy(network, data.test, data, task), 4),
         },
+        used=f"{arguments.threads} threads",
     )
 
 

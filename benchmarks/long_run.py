@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.chat_models.scripted import ScriptedChatModel
-from benchmarks.costs import describe_machine, write
+from benchmarks.results import write
 from benchmarks.searches import MaskedBaseline, same_everywhere
 from graphs.checkpoints import PrunedSqliteSaver
 from graphs.design.graph import DesignNodes, build_design_graph, count_steps
@@ -37,6 +37,7 @@ from nas.cost import Budget, sample_feasible
 from nas.cost.board import find_board
 from nas.datasets import load_dataset
 from nas.events import Event
+from nas.records.run_events import LlmRequested, NodeFinished, ToolAnswered
 from nas.records.run_store import RunStore
 from nas.search.trial import format_candidate_id
 from nas.space.architecture import Architecture, Task
@@ -48,11 +49,11 @@ SPACE, TASK = SearchSpace(num_stages=3), Task(16, 16, 1, 10)
 BUDGET = Budget(macs_min=50_000, macs_max=1_000_000, peak_sram_bytes=65_536, flash_bytes=524_288)
 ONE_EPOCH = {"epochs": 1, "learning_rate": 0.1, "schedule": "cosine", "batch_size": 128}
 KINDS = ("scripted", "masked", "autonomous")
-WINDOW = 15  # iterations whose median stands for one
+WINDOW = 15  # iterations around the one reported, of which the median is taken
 
 
 def draw_designs(count: int, seed: int) -> list[Architecture]:
-    """Different legal networks."""
+    """Distinct legal networks."""
     rng = random.Random(seed)
     found: dict[str, Architecture] = {}
     while len(found) < count:
@@ -62,7 +63,7 @@ def draw_designs(count: int, seed: int) -> list[Architecture]:
 
 
 class Meter:
-    """Watches the events of a run and notes what every iteration cost."""
+    """Watches the events of a run and records the cost of every iteration."""
 
     def __init__(self, store: RunStore) -> None:
         self._store = store
@@ -74,15 +75,15 @@ class Meter:
 
     def __call__(self, event: Event) -> None:
         self._store.append_event(event, datetime.now(UTC).isoformat(timespec="milliseconds"))
-        if event.kind == "llm_requested" and event.data["num_told"] == 0:
-            self._prompt = sum(len(message["content"]) for message in event.data["messages"])
-        if event.kind == "tool_answered" and event.data["tool"] == "mini_train":
-            self._trained += event.data["seconds"]
-        if event.kind == "node_finished" and event.data["node"] == "reflect":
+        if isinstance(event, LlmRequested) and event.num_told == 0:
+            self._prompt = sum(len(message["content"]) for message in event.messages)
+        if isinstance(event, ToolAnswered) and event.tool == "mini_train":
+            self._trained += event.seconds
+        if isinstance(event, NodeFinished) and event.node == "reflect":
             self._close()
 
     def _close(self) -> None:
-        """A candidate is done: what lies between the last one's end and this belongs to it."""
+        """A candidate is done: everything since the end of the previous one belongs to it."""
         now, trace = time.perf_counter(), self._store.folder / "trace.jsonl"
         size = trace.stat().st_size
         self.rows.append(
@@ -102,7 +103,7 @@ def write_script(kind: str, num_trials: int, seed: int) -> list[dict[str, Any]]:
         return [answer(("propose_architecture", design.to_dict())) for design in designs]
     answers = []
     for place, design in enumerate(designs):
-        # twelve wide blocks before any stride: over the MACs' limit, a little different each time
+        # twelve wide blocks before any stride: over the MAC limit, slightly different each time
         stages = design.to_dict()["stages"]
         wide = [{**stages[0], "out_channels": 160, "num_blocks": 6, "stride": 1, "kernel_size": 7}, *stages[1:]]
         legal = format_candidate_id(2 * place + 2)
@@ -191,8 +192,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         found = {kind: search(Path(folder), kind, arguments.trials, arguments.seed) for kind in KINDS}
-    head = {"date": time.strftime("%Y-%m-%d"), "machine": describe_machine(), "seed": arguments.seed}
-    write("long_run.json", head | found)
+    write("long_run.json", {"seed": arguments.seed} | found)
 
 
 if __name__ == "__main__":

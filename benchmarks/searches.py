@@ -1,4 +1,4 @@
-"""Searches as the benchmarks run them: the application's graph and tools over a workspace of the benchmark's choice."""
+"""Searches as the benchmarks run them: the application's graph and tools over a workspace chosen by the benchmark."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from langchain_core.messages.tool import tool_call
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from agent.chat_models.baselines import SchemaBaseline
-from agent.chat_models.masks import Mask
+from agent.chat_models.mask_protocol import Mask
 from agent.chat_models.sampling import seeded
 from graphs.checkpoints import PrunedSqliteSaver
 from graphs.design.graph import DesignNodes, build_design_graph, count_steps
@@ -31,6 +31,7 @@ from nas.cost.board import find_board
 from nas.datasets import load_dataset
 from nas.errors import NoLegalCandidateError
 from nas.events import Event
+from nas.records.run_events import LlmAnswered, NodeFinished
 from nas.records.run_store import RunStore
 from nas.search.masks import DesignMask, EditMask
 from nas.search.niches import find_niche, split_niches
@@ -38,6 +39,7 @@ from nas.search.pareto import find_front
 from nas.search.trial import Trial
 from nas.space.architecture import Architecture, Task
 from nas.space.search_space import STAGE_FIELDS, Edit, SearchSpace
+from nas.statistics import half_width_of_mean
 from nas.training import DistillRecipe, Recipe, TeacherSettings, TrainingSettings
 from nas.workspace.local_executor import LocalExecutor
 from nas.workspace.workspace import Workspace
@@ -57,7 +59,7 @@ class Setting:
 
 @dataclass
 class Recorder:
-    """Keeps the figures of a search's events."""
+    """Collects figures from a search's events."""
 
     model_calls: int = 0
     answers: int = 0
@@ -65,17 +67,17 @@ class Recorder:
     events: list[Event] = field(default_factory=list)
 
     def __call__(self, event: Event) -> None:
-        if event.kind == "llm_answered":
+        if isinstance(event, LlmAnswered):
             self.answers += 1
-            self.model_calls += event.data["metadata"].get("model_calls", 0)
-        if event.kind == "node_finished" and event.data["node"] == "propose":
-            self.propose_seconds += event.data["seconds"]
+            self.model_calls += event.metadata.get("model_calls", 0)
+        if isinstance(event, NodeFinished) and event.node == "propose":
+            self.propose_seconds += event.seconds
 
 
 class PricedWorkspace(Workspace):
-    """Nothing is trained: a candidate's accuracy is a stand-in that grows with MACs and parameters, and some noise.
+    """Trains nothing: a candidate's accuracy is a stand-in that grows with MACs and parameters, plus some noise.
 
-    It only gives the search a front to take parents from; no figure of merit may be read from it.
+    It only gives the search a front to take parents from; it must not be read as a figure of merit.
     """
 
     def mini_train(self, candidate_id: str) -> Trial:
@@ -89,7 +91,7 @@ class PricedWorkspace(Workspace):
 
 
 class MaskedBaseline(SchemaBaseline):
-    """Uniform draws, choice by choice, among what the tool's mask offers: what a mask does without a language model."""
+    """Uniform draws, choice by choice, among what the tool's mask offers: a mask's effect without a language model."""
 
     def _generate(
         self,
@@ -154,7 +156,7 @@ def run_search(
     trained: bool,
     start: Architecture | None = None,
 ) -> tuple[Workspace, Recorder]:
-    """One search to its end; `start` is trained first, as candidate c001, and counts as nobody's proposal."""
+    """One search to its end; `start` is trained first, as candidate c001, and does not count as a proposal."""
     recorder = Recorder()
     with RunStore.create(folder, f"run-{len(list(folder.iterdir()))}", {}) as store:
         workspace = (Workspace if trained else PricedWorkspace)(
@@ -184,7 +186,7 @@ def run_search(
         try:
             graph = build_design_graph(nodes, PrunedSqliteSaver(connection))
             config: Any = {"configurable": {"thread_id": "design"}, "recursion_limit": count_steps(settings)}
-            with contextlib.suppress(NoLegalCandidateError):  # a result like any other: its yield is 0
+            with contextlib.suppress(NoLegalCandidateError):  # a valid result: its yield is 0
                 graph.invoke(state, config, durability="sync")
         finally:
             connection.close()
@@ -192,7 +194,7 @@ def run_search(
 
 
 def measure_diversity(accepted: Sequence[Trial], setting: Setting) -> dict[str, float]:
-    """Mean share of stage fields in which two accepted networks differ, and how many of the niches hold one."""
+    """Mean share of stage fields in which two accepted networks differ, and the number of niches that hold one."""
     stem = setting.task.stem_channels
     forms = [trial.architecture.canonical(stem) for trial in accepted if trial.architecture]
     pairs = list(itertools.combinations(forms, 2))
@@ -232,12 +234,5 @@ def spread_front(trials: Sequence[Trial]) -> dict[str, str | int]:
 
 
 def interval(values: Sequence[float]) -> dict[str, float]:
-    """Mean over seeds and the half width of its 95% t interval."""
-    half = 0.0
-    if len(values) > 1:
-        half = _T_95[min(len(values), len(_T_95)) - 1] * statistics.stdev(values) / math.sqrt(len(values))
-    return {"mean": round(statistics.mean(values), 4), "ci95": round(half, 4)}
-
-
-# two-sided 95% quantiles of Student's t by the number of values (1 to 10)
-_T_95 = (math.inf, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+    """Mean over seeds and the half width of its 95% t interval (0 for one seed)."""
+    return {"mean": round(statistics.mean(values), 4), "ci95": round(half_width_of_mean(values) or 0.0, 4)}

@@ -34,7 +34,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 from agent.config import resolve_config
-from benchmarks.costs import describe_machine, write
+from benchmarks.results import write
 from nas.cost import price, sample_feasible
 from nas.datasets.images import Dataset as Images
 from nas.datasets.images import Source, Split, assemble_dataset
@@ -50,12 +50,12 @@ RECIPE = Recipe(epochs=1, learning_rate=0.01, schedule="cosine", batch_size=BATC
 DISTILL = DistillRecipe(epochs=1, learning_rate=0.01, schedule="cosine", batch_size=BATCH)
 
 
-Prepare = Callable[[Images], Callable[[], float]]  # makes the function that runs an epoch and returns images a second
+Prepare = Callable[[Images], Callable[[], float]]  # makes the function that runs an epoch and returns images per second
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A preset, which of its legal networks are taken, and how many images an epoch has."""
+    """A preset, which of its legal networks are used, and how many images an epoch has."""
 
     preset: str
     macs: tuple[int, int]
@@ -81,18 +81,18 @@ def draw_networks(setting: Setting, num: int) -> tuple[Task, list[Architecture]]
 
 
 def draw_images(num: int) -> Images:
-    """Random images, as many as are asked for in training, a handful for the rest."""
+    """Random images: as many as requested for training, a handful for the rest."""
     rng = np.random.default_rng(0)
     whole = Split(
         rng.integers(0, 256, (num + CLASSES, 32, 32, 3), np.uint8), np.arange(num + CLASSES, dtype=np.int64) % CLASSES
     )
     source = Source(whole, whole.take(np.arange(CLASSES)), tuple(map(str, range(CLASSES))))
     data = assemble_dataset("cifar100", source, validation_fraction=CLASSES / (num + CLASSES), seed=0)
-    return replace(data, validation=data.validation.take(np.arange(2)))  # validation is not what is measured
+    return replace(data, validation=data.validation.take(np.arange(2)))  # validation is not measured
 
 
 class PilImages(Dataset[tuple[Tensor, int]]):
-    """What the plain loop's DataLoader reads."""
+    """The data set read by the plain loop's DataLoader."""
 
     def __init__(self, data: Images, pixels: int) -> None:
         import_torchvision()
@@ -139,10 +139,10 @@ def build_plain_network(architecture: Architecture, task: Task) -> nn.Module:
 
 
 def train_plainly(architecture: Architecture, task: Task, data: Images, workers: int) -> Callable[[], float]:
-    """A function that runs an epoch and returns images a second, the workers' start excluded."""
+    """A function that runs an epoch and returns images per second, the workers' start excluded."""
     network = build_plain_network(architecture, task)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=1e-4)
-    context = "fork" if workers else None  # torchvision's import needs preparation, which a new interpreter lacks
+    context = "fork" if workers else None  # torchvision's import needs preparation, which a fresh interpreter lacks
     loader = DataLoader(
         PilImages(data, task.height),
         BATCH,
@@ -167,7 +167,7 @@ def train_plainly(architecture: Architecture, task: Task, data: Images, workers:
 
 
 def train_ours(architecture: Architecture, task: Task, data: Images, recipe: Recipe, logits: Tensor | None) -> float:
-    """Images a second of an epoch of ours, its small validation included."""
+    """Images per second of an epoch of our loop, its small validation included."""
     network = build_network(architecture, task, seed=0)
     result = train(
         network,
@@ -184,7 +184,7 @@ def train_ours(architecture: Architecture, task: Task, data: Images, recipe: Rec
 
 
 def distill_live(architecture: Architecture, task: Task, data: Images) -> float:
-    """Images a second of a step of our distillation whose logits a ViT-B/16 computes."""
+    """Images per second of a step of our distillation with logits computed by a ViT-B/16."""
     import_torchvision()
     from timm import create_model
 
@@ -197,24 +197,24 @@ def distill_live(architecture: Architecture, task: Task, data: Images) -> float:
         start = time.perf_counter()
         logits = teacher(seen)
         seconds = time.perf_counter() - start
-    # the student's share is that of a batch in `train`, for which the teacher waits
+    # the student's share is that of a batch in `train`, during which the teacher waits
     recipe = DISTILL.model_copy(update={"batch_size": TEACHER_BATCH})
     speed = train_ours(architecture, task, replace(data, train=few), recipe, logits.clone())
     return 1 / (seconds / TEACHER_BATCH + 1 / speed)
 
 
 def distill_cached(architecture: Architecture, task: Task, data: Images) -> float:
-    """Images a second of an epoch of our distillation with logits at hand."""
+    """Images per second of an epoch of our distillation with cached logits."""
     return train_ours(architecture, task, data, DISTILL, torch.zeros(len(data.train), CLASSES))
 
 
 def measure(prepare: Prepare, num: int, threads: int) -> float:
-    """Images a second of an epoch in a process of its own, after one to warm up."""
+    """Images per second of an epoch in a process of its own, after one to warm up."""
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_measure, args=(sender, prepare, num, threads))
     process.start()
-    sender.close()  # else a process that fails would be waited for
+    sender.close()  # otherwise we would wait for a process that has failed
     speed: float = receiver.recv()
     process.join()
     return speed
@@ -230,17 +230,17 @@ def _measure(sender: Connection, prepare: Prepare, num: int, threads: int) -> No
 def prepare_ours(
     run: Callable[[Architecture, Task, Images], float], architecture: Architecture, task: Task, data: Images
 ) -> Callable[[], float]:
-    """A function that runs an epoch of one of our loops and returns images a second."""
+    """A function that runs an epoch of one of our loops and returns images per second."""
     return partial(run, architecture, task, data)
 
 
 def train_mini(architecture: Architecture, task: Task, data: Images) -> float:
-    """Images a second of an epoch of the mini-phase."""
+    """Images per second of an epoch of the mini-phase."""
     return train_ours(architecture, task, data, RECIPE, None)
 
 
 def compare(architecture: Architecture, task: Task, num: int, cores: int, rounds: int) -> dict[str, Any]:
-    """Images a second of every way to use the cores, taking turns, and the ratios of the best ways."""
+    """Images per second of every way to use the cores, taking turns, and the ratios of the best ways."""
     ways: dict[str, tuple[Prepare, int]] = {}
     for threads, workers in sorted({(1, cores), (cores, 0), (cores, cores)}):
         ways[f"plain, {threads} threads, {workers} workers"] = (
@@ -280,8 +280,7 @@ def main() -> None:
     parser.add_argument("--networks", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=1)
     arguments = parser.parse_args()
-    machine = describe_machine().replace("one core", f"{arguments.cores} cores")
-    results: dict[str, Any] = {"date": time.strftime("%Y-%m-%d"), "machine": machine, "torch": torch.__version__}
+    results: dict[str, Any] = {}
     for name, setting in SETTINGS.items():
         task, drawn = draw_networks(setting, arguments.networks)
         networks = []
@@ -290,7 +289,7 @@ def main() -> None:
             print(name, {key: value for key, value in networks[-1].items() if key != "architecture"}, flush=True)
         ratios = {ratio: summarize(networks, ratio) for ratio in ("ratio", "distillation_ratio")}
         results[name] = ratios | {"networks": networks}
-    write("training.json", results)
+    write("training.json", results, used=f"{arguments.cores} of the cores")
 
 
 if __name__ == "__main__":

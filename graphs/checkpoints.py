@@ -1,4 +1,4 @@
-"""LangGraph's checkpoints in SQLite: plain values only, and without the ones nobody will go back to."""
+"""LangGraph's checkpoints in SQLite: plain values only, and without those that will never be resumed from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from nas.errors import CheckError
 
-NUM_KEPT = 3  # the latest, and a little to look at when something went wrong
+NUM_KEPT = 3  # the latest, and a few to inspect when something went wrong
 
 # checkpoint ids are time-ordered
 _OLD = """
@@ -73,7 +73,7 @@ def _read_extension(code: int, content: bytes) -> Interrupt:
 
 
 class PrunedSqliteSaver(SqliteSaver):
-    """Keeps the latest `NUM_KEPT` checkpoints of a thread: every one holds the whole state, and only the last resumes.
+    """Keeps the latest `NUM_KEPT` checkpoints of a thread: each holds the whole state, and only the last is resumed.
 
     Freed pages are used again, so that the file stops growing after the first steps. Reading constructs nothing (see
     `PlainSerializer`).
@@ -94,7 +94,7 @@ class PrunedSqliteSaver(SqliteSaver):
         place: dict[str, Any] = config["configurable"]
         thread, namespace = str(place["thread_id"]), place["checkpoint_ns"]
         with self.cursor() as cursor:
-            for table in ("writes", "checkpoints"):  # the checkpoints last: they say which writes are old
+            for table in ("writes", "checkpoints"):  # the checkpoints last: they tell which writes are old
                 cursor.execute(
                     f"DELETE FROM {table} WHERE {_OLD}",  # noqa: S608  (two fixed names)
                     (thread, namespace, thread, namespace, NUM_KEPT - 1),

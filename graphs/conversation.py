@@ -1,4 +1,4 @@
-"""A conversation as plain values: what graph state and trace hold of messages, and back."""
+"""A conversation as plain values, as graph state and trace hold its messages, and back."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
 MAX_TEXT = 4_000  # characters kept of one answer, and of one call's arguments
-NO_TEXT = "(no answer)"  # some servers refuse an assistant's turn without any content
-MAX_DEPTH = 16  # of arguments: what reads and writes the records walks them recursively
+NO_TEXT = "(no answer)"  # some servers reject an assistant turn without content
+MAX_DEPTH = 16  # of arguments: the code that reads and writes the records walks them recursively
 
 PlainMessage = dict[str, Any]
 
@@ -49,12 +49,12 @@ def _read(plain: PlainMessage) -> BaseMessage:
 
 
 def clean_text(text: str) -> str:
-    """Text of a chat model that can be kept: Unicode without lone surrogates, at most MAX_TEXT characters."""
+    """A chat model's text in storable form: Unicode without lone surrogates, at most MAX_TEXT characters."""
     return text[:MAX_TEXT].encode("utf-8", "replace").decode()
 
 
 def is_recordable(value: object) -> bool:
-    """Whether arguments a chat model wrote survive the records: finite 64-bit numbers, Unicode, short and shallow."""
+    """Whether a chat model's arguments can be recorded: finite 64-bit numbers, Unicode, short and shallow."""
     return _is_plain(value, MAX_DEPTH) and len(json.dumps(value)) <= MAX_TEXT
 
 

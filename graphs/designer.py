@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 from graphs.tracing import AnswerSource
+from nas.records.run_events import DesignerTraits
 
 
 @dataclass(frozen=True)
 class Designer:
-    """Where the chat model's answers come from, and what is known of it before it is asked anything.
+    """Where the chat model's answers come from, and what is known of the model before it is asked anything.
 
     `designs_whole`: every guided proposal is a whole design. `takes_masks`: it decodes under the masks that tools
-    carry. `is_checked`: design.drive "auto" asks it questions with known answers; without, "auto" means guided.
+    carry. `is_checked`: design.drive "auto" asks it questions with known answers; otherwise "auto" means guided.
     `context_tokens`: the longest conversation it can read, where that is known.
     """
 
@@ -23,6 +23,6 @@ class Designer:
     is_checked: bool = False
     context_tokens: int | None = None
 
-    def describe(self) -> dict[str, Any]:
-        """What is known of it, as plain values: enough, with its recorded answers, to run the search again."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "answers"}
+    def describe(self) -> DesignerTraits:
+        """What is known of the model: enough, with its recorded answers, to run the search again."""
+        return DesignerTraits(self.designs_whole, self.takes_masks, self.is_checked, self.context_tokens)

@@ -10,11 +10,11 @@ class SettingError(KilosmithError):
 
 
 class TeacherFailedError(SettingError):
-    """The training of a teacher did not come to its end: a run delivers without it."""
+    """The training of a teacher did not finish: a run delivers without it."""
 
 
 class ProposalError(SettingError):
-    """What a designer asked for cannot be: feedback for the language model, wrong input from a person."""
+    """A designer asked for something impossible: feedback for the language model, wrong input from a person."""
 
 
 class NoLegalCandidateError(KilosmithError):
@@ -22,7 +22,7 @@ class NoLegalCandidateError(KilosmithError):
 
 
 class ChatModelError(KilosmithError):
-    """The chat model could not be had, could not be reached or kept failing (exit code 4)."""
+    """The chat model was unavailable, could not be reached or kept failing (exit code 4)."""
 
 
 class ConversationTooLongError(ChatModelError):

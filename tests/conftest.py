@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from shape_checks import install_shape_checks
 
-install_shape_checks()  # before anything of nas is imported
+install_shape_checks()  # before any module of nas is imported
 
 from search_examples import BUDGET, SPACE, TASK
+from system_packages import describe_remedy
 
 from nas.cost import Budget
 from nas.cost.board import find_board
@@ -22,6 +25,25 @@ from nas.records.run_store import RunStore
 from nas.training import DistillRecipe, Recipe, TeacherSettings, TrainingSettings
 from nas.workspace.local_executor import LocalExecutor
 from nas.workspace.workspace import Workspace
+
+# other load on the machine may slow any example down
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Report at the end what was skipped, why, and the one line that installs what was missing."""
+    reports = terminalreporter.stats.get("skipped", [])
+    if not reports:
+        return
+    reasons = Counter(
+        (report.nodeid.split("::")[0], report.longrepr[2].removeprefix("Skipped: ")) for report in reports
+    )
+    terminalreporter.section(f"{len(reports)} skipped", yellow=True)
+    for (file, reason), count in sorted(reasons.items()):
+        terminalreporter.line(f"{count:>3} of {file}: {reason.removeprefix('Skipped: ')}")
+    if remedy := describe_remedy(reason for _, reason in reasons):
+        terminalreporter.line(f"To run those that lack packages, as root: {remedy}")
 
 
 @pytest.fixture
@@ -83,7 +105,7 @@ def open_workspace(
 
 @pytest.fixture(scope="session")
 def example_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The runs folder with the run `example`: read it, never write to it (`example_copy` may be written to)."""
+    """The runs folder with the run `example`: read-only (`example_copy` may be written to)."""
     from example_run import build_example_run  # late: langgraph
 
     root = tmp_path_factory.mktemp("example")
@@ -101,6 +123,6 @@ def example_copy(example_root: Path, tmp_path: Path) -> RunStore:
 @pytest.fixture(scope="session")
 def example_records(example_root: Path) -> RunRecords:
     """What the run `example` left behind."""
-    from agent.running.reading import read_records
+    from nas.records.reading import read_records
 
     return read_records(RunStore(example_root / "example"))

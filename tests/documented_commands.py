@@ -1,4 +1,4 @@
-"""The commands that README and docs name: our own, and those of other programs."""
+"""The commands in README and docs: our own, and those of other programs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _OURS = ("kilosmith ", "python -m agent ")
 
 
 def find_commands(document: Path) -> list[str]:
-    """The command lines of our own in its code blocks and its prose, without comments, each part of a pipe alone."""
+    """Our own command lines in its code blocks and prose, without comments, each part of a pipe separately."""
     text = document.read_text(encoding="utf-8")
     blocks, prose = _FENCE.findall(text), _INLINE.findall(_FENCE.sub("", text))
     return [command for command in _split(blocks, prose) if command.startswith(_OURS)]
 
 
 def find_other_commands(document: Path) -> list[str]:
-    """The commands of other programs in its shell blocks and its prose, among them the benchmarks."""
+    """The commands of other programs in its shell blocks and prose, the benchmarks among them."""
     text = document.read_text(encoding="utf-8")
     blocks, prose = _SHELL_FENCE.findall(text), _OTHER_INLINE.findall(_FENCE.sub("", text))
     return [command for command in _split(blocks, prose) if not command.startswith(_OURS)]
@@ -40,7 +40,7 @@ def find_synopses() -> list[str]:
 
 def _split(blocks: list[str], prose: list[str]) -> list[str]:
     lines = [line for block in blocks for line in block.splitlines()]
-    lines += [" ".join(command.split()) for command in prose]  # in prose a command may go over two lines
+    lines += [" ".join(command.split()) for command in prose]  # in prose a command may span two lines
     parts = [part for line in lines for part in re.split(r"&&|\|", _COMMENT.sub("", line))]
     return [part.strip().removeprefix("$ ") for part in parts if part.strip()]
 

@@ -1,6 +1,6 @@
 """A finished run that is the same on every machine: the real graphs, a scripted designer, and made-up training results.
 
-Nothing is trained: `FIGURES` are the accuracies that the mini-phases bring. All costs are the estimators' own.
+Nothing is trained: `FIGURES` are the accuracies of the mini-phases. All costs are the estimators' own.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from metrics_examples import make_metrics
 from search_examples import make_stage
 
 from agent.chat_models.registry import OpenedChatModel
@@ -22,7 +23,7 @@ from agent.terminal.run_session import save_records
 from nas.cost import sample_feasible
 from nas.datasets import load_dataset
 from nas.events import ignore_events
-from nas.export.order import Exported, ExportOrder
+from nas.export.export_order import Exported, ExportOrder
 from nas.records.run_store import RunStore
 from nas.space.architecture import Architecture
 from nas.training import EpochResult, TrainedPhase, TrainingJob
@@ -71,13 +72,13 @@ PROPOSALS: tuple[Call, ...] = (
     edit("c004", (3, "out_channels", 96), (1, "kernel_size", 7)),  # c009
     edit("c008", (1, "kernel_size", 5), (3, "activation", "leaky_relu")),  # c010: diverges
     edit("c006", (3, "num_blocks", 3), (3, "se_ratio", 0.25)),  # c011
-    edit("c011", (1, "out_channels", 48), (2, "activation", "swish")),  # c012: too much of both
+    edit("c011", (1, "out_channels", 48), (2, "activation", "swish")),  # c012: exceeds both
 )
 FIGURES = {"c001": 0.9514, "c004": 0.9306, "c006": 0.9722, "c008": 0.9653, "c009": 0.9201, "c010": 0.0, "c011": 0.9792}
 
 
 class MadeUpExecutor:
-    """Results instead of training: known accuracies, smooth curves, a delivery that is nowhere."""
+    """Results instead of training: known accuracies, smooth curves, a delivery without files."""
 
     def __init__(self, figures: dict[str, float] | None = None) -> None:
         self._figures = FIGURES if figures is None else figures
@@ -94,21 +95,7 @@ class MadeUpExecutor:
         return self._finish(job, accuracy, 0.9896 if job.phase == "distill" else None)
 
     def export(self, order: ExportOrder) -> Exported:
-        metrics = {
-            "candidate": order.candidate_id,
-            "board": order.limits.board_name,
-            "num_test_images": 359,
-            "float_test_accuracy": 0.9861,
-            "int8_test_accuracy": 0.9833,
-            "agreement": 0.9944,
-            "macs": order.estimated["macs"],
-            "params": order.estimated["params"],
-            "tflite_bytes": order.estimated["tflite_bytes"] + 40,
-            "flash_bytes": order.estimated["flash_bytes"] + 40,
-            "estimated_arena_bytes": order.estimated["peak_sram"]["arena_bytes"],
-            "measured_arena_bytes": order.estimated["peak_sram"]["host_arena_bytes"],
-            "training": {"weights_of_phase": "full"},
-        }
+        metrics = make_metrics(order)
         order.folder.mkdir(parents=True, exist_ok=True)
         (order.folder / "EXPLANATION.md").write_text(order.explanation, encoding="utf-8")
         return Exported(metrics)
@@ -155,7 +142,7 @@ def finish_run(
     figures: dict[str, float] | None = None,
     **settings: object,
 ) -> RunStore:
-    """A run of the quick preset carried to its end (or to the error it raises), closed."""
+    """A closed run of the quick preset, carried to its end (or to the error it raises)."""
     changed = [f"{name.replace('__', '.')}={value}" for name, value in settings.items()]
     config = resolve_config("quick", settings=["llm.spec=scripted:example", *changed])
     with create_run(config, root, run_id) as store:
@@ -186,7 +173,7 @@ def build_example_run(root: Path, **settings: object) -> RunStore:
 
 
 def draw_answers(count: int) -> list[dict[str, Any]]:
-    """Proposals for the quick preset: two of three drawn among the legal ones, the others anywhere."""
+    """Proposals for the quick preset: two in three drawn from the legal ones, the others from the whole space."""
     config, rng = resolve_config("quick"), random.Random(8)
     space, task, budget = config.resolve_space(), config.resolve_task(), config.resolve_budget()
     answers = []

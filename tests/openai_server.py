@@ -1,4 +1,4 @@
-"""A server on the loopback that speaks OpenAI's chat protocol, well or badly, as its script says.
+"""A server on the loopback that speaks OpenAI's chat protocol, correctly or not, as its script says.
 
 with OpenAIServer(status(500), calls(("explain", {"candidate_id": "c0001"}))) as server:
     ... RemoteChatModel at server.url ...
@@ -97,12 +97,12 @@ def stall() -> Behaviour:
 
 
 def trickle(pause_seconds: float = 0.1) -> Behaviour:
-    """An answer of which a byte comes every `pause_seconds`, for ever."""
+    """An answer that arrives one byte every `pause_seconds`, forever."""
     return Behaviour(lambda handler: handler.trickle(pause_seconds))
 
 
 def sampled(request: Request) -> Behaviour:
-    """A designer: calls a tool it was offered, the arguments drawn from the tool's schema by the request's seed."""
+    """A designer: calls an offered tool with arguments drawn from its schema by the request's seed."""
     rng = random.Random(request["seed"])
     function = rng.choice(request["tools"])["function"]
     drawn = draw_value(function["parameters"], rng)
@@ -110,7 +110,7 @@ def sampled(request: Request) -> Behaviour:
 
 
 class OpenAIServer:
-    """Plays its steps in order, one a request; the last one repeats. Ends cleanly, whatever hangs."""
+    """Plays its steps in order, one per request; the last one repeats. Ends cleanly, whatever hangs."""
 
     def __init__(self, *steps: Step) -> None:
         self.requests: list[Request] = []
@@ -128,7 +128,7 @@ class OpenAIServer:
         return f"http://127.0.0.1:{self._http.server_address[1]}/v1"
 
     def play(self, *steps: Step) -> None:
-        """Go on with other steps."""
+        """Continue with other steps."""
         with self._lock:
             self._steps = list(steps)
 
@@ -149,7 +149,7 @@ class OpenAIServer:
         self.close()
 
     def take(self, request: Request, authorization: str | None) -> Behaviour:
-        """Record a request; what to do with it."""
+        """Record a request and return its behaviour."""
         with self._lock:
             self.requests.append(request)
             self.authorizations.append(authorization)
@@ -157,7 +157,7 @@ class OpenAIServer:
             return step if isinstance(step, Behaviour) else step(request)
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Whether the server was closed before `seconds` were over."""
+        """Whether the server was closed within `seconds`."""
         return self._stopped.wait(seconds)
 
 
@@ -166,7 +166,7 @@ class _Server(ThreadingHTTPServer):
     script: OpenAIServer
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is no error of the server's."""
+        """A client that disconnected is not the server's error."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,7 +1,7 @@
 """`python -m tests.same_run RUN RUN`: whether two run folders hold the same search and the same delivery.
 
 Trials must be equal in every field but seconds, delivered files byte for byte; what a delivery says of times, commands
-and places is left out. A change that must not change what runs do is shown by it: the same command with the same seed
+and places is ignored. It shows that a change has not affected what runs do: run the same command with the same seed
 before and after the change, then this one.
 """
 

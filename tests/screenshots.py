@@ -1,6 +1,6 @@
-"""The screenshots of README and docs: `python -m tests.screenshots RUN` takes them of a finished run, in Chromium.
+"""The screenshots of README and docs: `python -m tests.screenshots RUN` takes them from a finished run, in Chromium.
 
-Look at each before it is committed: nothing may overlap or be cut, and every figure has its unit.
+Look at each before committing it: nothing may overlap or be cut off, and every figure has its unit.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from selenium import webdriver
 
 from agent.report.saving import save_report
 from agent.running.inquiry import open_inquiry
-from agent.terminal.answers import print_turn
+from agent.terminal.turn_text import print_turn
 from agent.transcript.narrator import Narrator
-from nas.events import Event, ignore_events
+from nas.events import ignore_events
+from nas.records.run_events import NodeFinished, RunFinished
 from nas.records.run_store import RunStore
+from nas.search.search_events import FrontChanged
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 COLUMNS = 112
@@ -44,13 +46,14 @@ body, pre {{ margin: 0; font: 13px/15px "DejaVu Sans Mono", monospace }}
 def tell_run(store: RunStore) -> str:
     """The beginning and the end of a run's transcript, as a page."""
     console, narrator, rounds, is_told = _open_console(), Narrator(), 0, True
-    for record in store.load_trace():
-        if record["kind"] == "node_finished" and record["data"]["node"] == "select":
+    for recorded in store.load_trace():
+        event = recorded.event
+        if isinstance(event, NodeFinished) and event.node == "select":
             is_told = True
         if is_told:
-            for line in narrator.tell(Event(record["kind"], record["data"])):
+            for line in narrator.tell(event):
                 console.print(line, highlight=False)
-        if record["kind"] == "front_changed":
+        if isinstance(event, FrontChanged):
             rounds += 1
             if rounds == NUM_ROUNDS:
                 is_told = False
@@ -93,16 +96,16 @@ def _save(browser: webdriver.Chrome, name: str, wanted: dict[str, object]) -> No
 
 def main() -> None:
     """Take all of them."""
-    sys.path[:0] = [str(Path(__file__).parent / "agent" / "report")]  # pytest does so for the tests beside it
+    sys.path[:0] = [str(Path(__file__).parent / "agent" / "report")]  # as pytest does for the tests next to it
     from browser import load, open_browser
 
     source = RunStore.open(Path("runs"), sys.argv[1])
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / source.run_id
-        shutil.copytree(source.folder, folder)  # what is asked here is no part of the run's record
+        shutil.copytree(source.folder, folder)  # what is asked here is not part of the run's records
         store = RunStore(folder)
         report = save_report(store)
-        winner = next(record for record in store.load_trace() if record["kind"] == "run_finished")["data"]["winners"][0]
+        winner = next(line.event for line in store.load_trace() if isinstance(line.event, RunFinished)).winners[0]
         pages = {
             "terminal-run": tell_run(store),
             "terminal-chat": tell_conversation(store, [question.format(winner=winner) for question in QUESTIONS]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nas.cost import Budget
+from nas.cost import Budget, CostlyStage, Costs, StagesCause, Violation
 from nas.space.architecture import Task
 from nas.space.search_space import SearchSpace
 
@@ -27,6 +27,16 @@ def make_stage(**fields: object) -> dict[str, object]:
     return stage | fields
 
 
+def make_costs(macs: int, params: int) -> Costs:
+    """Costs where only these two matter."""
+    return Costs(macs, params, 64, 36, 100, 120, 1_000, 2_000)
+
+
 def make_stages(first: dict[str, object] | None = None) -> list[dict[str, object]]:
     """Three stages that keep every limit of BUDGET at TASK."""
     return [make_stage(**(first or {})), make_stage(stride=2, out_channels=24), make_stage(out_channels=32)]
+
+
+def make_violation(value: int, limit: int) -> Violation:
+    """A broken limit of MACs, all of them in stage 1, without a cure."""
+    return Violation("macs", value, limit, "MACs", StagesCause("macs", (CostlyStage(1, value, 1.0),)), ())

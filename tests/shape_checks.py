@@ -1,4 +1,4 @@
-"""Shapes and dtypes of tensors checked in every test run, in every module of `nas` that says what they are."""
+"""Shapes and dtypes of tensors checked in every test run, in every module of `nas` that annotates them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from jaxtyping import install_import_hook
 
 CHECKER = "beartype.beartype"
-# Annotated shapes name jaxtyping; what only handles such tensors (weights, checkpoints) has its other types checked.
+# Annotated shapes use jaxtyping; modules that only handle such tensors (weights, checkpoints) have other types checked.
 _HANDLES_TENSORS = re.compile(r"^(?:from|import) (?:jaxtyping|torch)\b", re.M)
 
 
@@ -28,7 +28,7 @@ def find_checked_modules() -> list[str]:
 
 
 def install_shape_checks() -> None:
-    """Have these modules checked when they are imported; raises RuntimeError where that is too late for one."""
+    """Have these modules checked when they are imported; raises RuntimeError if one has been imported already."""
     modules = find_checked_modules()
     late = sorted(set(modules) & set(sys.modules))
     if late:

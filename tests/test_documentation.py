@@ -1,4 +1,4 @@
-"""What README and docs promise: commands that exist, links that lead somewhere, help pages as they are."""
+"""What README and docs promise: commands that exist, links that resolve, up-to-date help pages."""
 
 from __future__ import annotations
 

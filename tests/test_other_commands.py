@@ -1,4 +1,4 @@
-"""The commands of other programs that README and docs name: benchmarks understand theirs, others exist."""
+"""The commands of other programs in README and docs: benchmarks accept theirs, others exist."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from documented_commands import OTHER_COMMANDS, ROOT
 LINES = sorted({line for _, line in OTHER_COMMANDS})
 BENCHMARKS = [line for line in LINES if line.startswith("python -m benchmarks.")]
 
-# What no test executes, and why. Whatever is neither here nor a benchmark fails.
+# What no test executes, and why. Anything that is neither here nor a benchmark fails.
 NOT_EXECUTED = {
     "pip install -c constraints.txt -e .": "needs a registry; the names of files and extras are checked below",
     "pip install -c constraints.txt -e '.[dev]'": "as above",
@@ -27,13 +27,14 @@ NOT_EXECUTED = {
     "python -m tests -k store": "executes the suite",
     "pytest -m slow": "executes the suite",
     "python -m tests.help_pages": "writes docs/help.md; tests/test_documentation.py compares what it writes",
+    "python -m tests.same_run RUN RUN": "tests/test_same_run.py calls it on recorded runs",
     "python -m tests.screenshots RUN": "needs a browser and somebody who looks; writes docs/images",
     "pytest -m slow tests/nas/export/test_firmware_on_target.py": "a test file of this suite",
     'TFLM_INCLUDE="DIR ..." TFLM_LIB=libtensorflow-microlite.a python -m pytest -m slow '
     "tests/nas/export/test_firmware_on_target.py": "needs a build of TFLM; without one the file is in the slow suite",
 }
 
-# Executes each benchmark up to the point where its arguments are understood; prints the exit codes by command.
+# Executes each benchmark up to the point where its arguments are parsed; prints the exit codes by command.
 _PARSE = """
 import argparse, json, runpy, shlex, sys
 

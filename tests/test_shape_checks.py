@@ -1,4 +1,4 @@
-"""Shapes on the line are no comments: the test run checks them."""
+"""Shape annotations are not mere comments: the test run checks them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The designer's tools: each parses its arguments, calls the domain and phrases the answer for the language model.
+"""The designer's tools: each parses its arguments, calls the domain and words the answer for the language model.
 
 A tool answers with text for the language model and an artifact (a JSON-safe dict) for the graph.
 """

@@ -1,4 +1,4 @@
-"""How a tool answers: text for the language model, an artifact for the graph; a wrong proposal is text, no crash."""
+"""How a tool answers: text for the language model, an artifact for the graph; a wrong proposal is text, not a crash."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from nas.errors import ProposalError
 
-MASK_KEY = "mask"  # where a tool's metadata carries what a local model may write of its arguments
+MASK_KEY = "mask"  # the key in a tool's metadata for the mask of its arguments
 SHOWN_FAULTS = 6  # of wrong arguments
 Answer = tuple[str, dict[str, Any]]
 Arguments = ParamSpec("Arguments")
@@ -39,7 +39,7 @@ def answer_tool(
     def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
         try:
             return function(*args, **kwargs)
-        except ProposalError as error:  # anything else is the run's trouble, not the designer's
+        except ProposalError as error:  # anything else is the run's problem, not the designer's
             return f"error: {error}", {"error": str(error)}
 
     return StructuredTool.from_function(

@@ -1,4 +1,4 @@
-"""The tool that counts how proposals ended."""
+"""The tool that counts the proposals by outcome."""
 
 from __future__ import annotations
 

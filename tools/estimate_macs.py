@@ -5,7 +5,7 @@ from __future__ import annotations
 from langchain_core.tools import StructuredTool
 
 from nas.quantities import format_place
-from nas.records.run_view import RunView
+from nas.records.run_queries import RunView
 from tools.answers import Answer, CandidateArguments, answer_tool
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from langchain_core.tools import StructuredTool
 
-from nas.quantities import KIB, format_place
-from nas.records.run_view import RunView
+from nas.quantities import KIB, describe_tensors, format_place
+from nas.records.run_queries import RunView
 from tools.answers import Answer, CandidateArguments, answer_tool
 
 
@@ -24,7 +24,7 @@ def build_estimate_peak_sram(view: RunView) -> StructuredTool:
             f"{budget.flash_bytes / KIB:g} KiB."
         )
         peak = assessment.report.peak
-        tensors = ", ".join(f"{buffer.name} {buffer.num_bytes:,}" for buffer in peak.live_tensors[:3])
+        tensors = describe_tensors((buffer.name, buffer.num_bytes) for buffer in peak.live_tensors[:3])
         text += (
             f" The peak of the activations is in {format_place(peak.stage)}, operator {peak.operator} ({peak.op}, "
             f"{peak.name}): {peak.live_bytes:,} bytes are alive there ({tensors})."

@@ -1,4 +1,4 @@
-"""The tool that tells the state of the search."""
+"""The tool that reports the state of the search."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Any
 
 from langchain_core.tools import StructuredTool
 
-from nas.records.run_view import RunView
+from nas.quantities import format_accuracy
+from nas.records.run_queries import RunView
 from nas.search.pareto import summarize_member
 from tools.answers import Answer, NoArguments, answer_tool
 
-SHOWN_MEMBERS = 8  # the most accurate ones: neither prompt nor trace may grow with the front
+SHOWN_MEMBERS = 8  # only the most accurate ones: neither prompt nor trace may grow with the front
 
 
 def build_pareto_status(view: RunView) -> StructuredTool:
@@ -31,7 +32,7 @@ def build_pareto_status(view: RunView) -> StructuredTool:
         if best is None:
             return f"The front is empty: no candidate has been trained yet.{proposals}", artifact
         members = "; ".join(
-            f"{member.id} {member.validation_accuracy or 0:.2%}, {member.priced.macs / 1e6:.2f} M MACs"
+            f"{member.id} {format_accuracy(member.validation_accuracy or 0)}, {member.priced.macs / 1e6:.2f} M MACs"
             for member in front[:SHOWN_MEMBERS]
         )
         more = len(front) - SHOWN_MEMBERS

@@ -16,7 +16,7 @@ from tools.answers import Answer, answer_tool
 
 def build_propose_architecture(proposal: Proposal, mask: DesignMask | None = None) -> StructuredTool:
     """The tool `propose_architecture`, which fills the proposal; its argument schema is the run's search space."""
-    # The values are checked by the space, whose violations name stage and rule; the schema is for grammar and prompt.
+    # The space checks the values, since its violations name stage and rule; the schema is for grammar and prompt.
     stages_type = Annotated[list[Any], WithJsonSchema(whole_design_schema(proposal.space))]
     arguments = create_model("ProposeArchitecture", stages=(stages_type, Field(description="from input to output")))
 

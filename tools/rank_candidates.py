@@ -1,4 +1,4 @@
-"""The tool that puts the trained candidates in order."""
+"""The tool that ranks the trained candidates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tool with which a small model explains: it chooses and orders statements that the system derived."""
+"""The tool with which a small model explains: it chooses and orders statements derived by the system."""
 
 from __future__ import annotations
 

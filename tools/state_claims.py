@@ -1,4 +1,4 @@
-"""The tool with which a strong model explains: it makes claims of its own, and each is checked against the records."""
+"""The tool with which a strong model explains: it makes its own claims, each checked against the records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tool that tells how accurate a candidate is, and how sure that is."""
+"""The tool that says how accurate a candidate is, and with what confidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tool that tells what was delivered."""
+"""The tool that says what was delivered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tool that tells how near a candidate is to each limit."""
+"""The tool that says how close a candidate is to each limit."""
 
 from __future__ import annotations
 

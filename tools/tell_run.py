@@ -1,4 +1,4 @@
-"""The tool that tells what the run was about."""
+"""The tool that says what the run was about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tool that tells how a proposal ended and why."""
+"""The tool that says how a proposal ended and why."""
 
 from __future__ import annotations
 

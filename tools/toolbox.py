@@ -1,4 +1,4 @@
-"""All tools at once, for a designer that chooses for itself."""
+"""All tools at once, for a designer that chooses by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tool that trains a what-if. Only a person's confirmation lets it: no argument can."""
+"""The tool that trains a what-if. Only a person's confirmation allows it: no argument can."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The chat models: local ones, those behind servers, recorded answers, and the baselines in the LLM's place."""
+"""The chat models: local ones, those behind servers, recorded answers, and the baselines that replace the LLM."""

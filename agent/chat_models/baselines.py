@@ -1,4 +1,4 @@
-"""The baselines in the LLM's place: arguments drawn uniformly from the offered tool's schema."""
+"""The baselines that replace the LLM: arguments drawn uniformly from the offered tool's schema."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nas.errors import ChatModelError, SettingError
 class SchemaBaseline(ToolCallingChatModel):
     """Calls an offered tool with arguments drawn uniformly from its schema; reads no message.
 
-    Which baseline it is depends on the tool it is offered: whole designs make random search, edits make mutation.
+    Which baseline it is depends on the offered tool: whole designs make it random search, edits make it mutation.
     """
 
     seed: int = 0
@@ -60,8 +60,8 @@ class SchemaBaseline(ToolCallingChatModel):
 def draw_value(schema: Mapping[str, Any], rng: random.Random) -> Any:
     """A value drawn uniformly from a finite JSON schema, choice by choice.
 
-    Only required properties are drawn (all, when none is marked). An array of `anyOf` items takes each variant at
-    most once while there are enough: edits of one field of one stage are not drawn twice. Raises SettingError for a
+    Only required properties are drawn (all, if none is marked). An array of `anyOf` items takes each variant at most
+    once while there are enough: edits of one field of one stage are not drawn twice. Raises SettingError for a
     schema without finitely many values.
     """
     return _draw(schema, rng, schema)

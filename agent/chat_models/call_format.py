@@ -11,7 +11,7 @@ from typing import Any
 PROBE_NAME = "probe_tool"
 PROBE_ARGUMENTS = {"first": 1, "second": ["x", 2]}
 PROBE_ID = "probe0001"  # nine letters and digits: what the strictest templates accept
-# Jinja's tojson puts spaces after the separators, templates of their own make none
+# Jinja's tojson puts spaces after the separators; templates that write JSON themselves put none
 SEPARATORS = ((", ", ": "), (",", ":"))
 
 
@@ -27,13 +27,13 @@ class CallFormat:
 
     @property
     def sign(self) -> str:
-        """The beginning that tells a call from a text: a mark such as <tool_call>, or an object's first key."""
+        """The beginning that distinguishes a call from a text: a mark such as <tool_call>, or an object's first key."""
         found = re.match(r'\{\s*"\w+"|[^\s{]+', self.opening)
         return found.group() if found else ""
 
     @property
     def may_follow_text(self) -> bool:
-        """Whether a call is told from a text anywhere in it: a mark is, a bracket may stand in any text."""
+        """Whether a call can be recognized in the middle of a text: a mark can, a bracket may occur in any text."""
         return not self.sign.startswith("{")
 
     def head(self, name: str) -> str:
@@ -52,7 +52,7 @@ COMPACT = CallFormat('{"name":"', '","arguments":', "}")
 
 
 def read_call_format(answer: str, ends: Iterable[str]) -> CallFormat | None:
-    """The format of `answer`, an assistant's turn that calls the probe; None where it cannot be told.
+    """The format of `answer`, an assistant's turn that calls the probe; None if it cannot be recognized.
 
     `ends` are the texts of the tokens that end a turn: one of them must follow the call.
     """

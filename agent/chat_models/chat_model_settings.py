@@ -18,10 +18,10 @@ class ChatModelSettings(BaseModel):
     "auto" is bfloat16 where the device computes it natively, else float32.
 
     Servers: `url` is the address of an OpenAI-compatible API; one request may take `timeout_seconds` in all; after
-    `max_failures` requests in a row that failed, with growing pauses between them, the run ends (exit code 4).
+    `max_failures` failed requests in a row, with growing pauses between them, the run ends (exit code 4).
     `calls` is how tools are called: "native" tool calls, "json_schema" (the call as structured output, for servers
-    that cannot), or "auto": native until an answer to a forced call holds none. `context_tokens`: the longest
-    conversation the served model reads, where you know it; without, a conversation ends when the server refuses it.
+    without them), or "auto": native until an answer to a forced call holds none. `context_tokens`: the longest
+    conversation the served model reads, if known; otherwise a conversation ends when the server refuses it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

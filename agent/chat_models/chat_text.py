@@ -12,9 +12,9 @@ from nas.errors import SettingError
 
 
 def write_turns(messages: Sequence[BaseMessage], note: str = "") -> list[dict[str, Any]]:
-    """The turns (role, content) for a template without tools: calls as compact JSON, results as the user's words.
+    """The turns (role, content) for a template without tools: calls as compact JSON, results as user turns.
 
-    Neighbours of one role become one turn. `note` ends the system turn.
+    Consecutive messages of one role become one turn. `note` ends the system turn.
     """
     turns: list[dict[str, Any]] = []
     names = _called_names(messages)
@@ -70,7 +70,7 @@ def _append(turns: list[dict[str, Any]], role: str, content: str) -> None:
 
 
 def _said(message: AIMessage) -> str:
-    """What an answer holds beside its calls: its text, and calls that were cut off as they stand."""
+    """What an answer holds besides its calls: its text, and truncated calls verbatim."""
     texts = [str(message.text), *(call["args"] or "" for call in message.invalid_tool_calls)]
     return "\n".join(filter(None, texts))
 

@@ -1,4 +1,4 @@
-"""From what the user names after --llm to a chat model. Heavy modules are imported when a model is opened."""
+"""From what the user gives to --llm to a chat model. Heavy modules are imported when a model is opened."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 @dataclass(frozen=True, slots=True)
 class KnownChatModel:
-    """What may stand after --llm: its form, what it is, and what has to be there for it."""
+    """What may follow --llm: its form, what it is, and what it needs."""
 
     spec: str
     about: str
@@ -56,8 +56,8 @@ class OpenedChatModel:
 
     With `designs_whole` every proposal is a whole design, never an edit; with `takes_masks` the masks that tools carry
     narrow what it can write. `drive` is what design.drive = "auto" means for it: "check" finds out at the start what
-    the model is capable of, "guided" takes that as known. `context_tokens` is the longest conversation it can read,
-    where that is known. `only_guided`: it has no will of its own to choose tools with.
+    the model is capable of, "guided" skips that. `context_tokens` is the longest conversation it can read,
+    where that is known. `only_guided`: it cannot choose tools by itself.
     """
 
     model: BaseChatModel
@@ -72,10 +72,10 @@ class OpenedChatModel:
 def open_chat_model(
     spec: str, settings: ChatModelSettings, *, cache: Path, report: Callable[[str], None]
 ) -> OpenedChatModel:
-    """The chat model `spec` names; `report` is told, in a line each, what takes long.
+    """The chat model `spec` names; `report` receives one line for each thing that takes long.
 
-    Raises SettingError for an unknown spec, a wrong script, URL or missing key, ChatModelError when the weights cannot
-    be had. No request is sent to a server yet.
+    Raises SettingError for an unknown spec, a wrong script or URL or a missing key, ChatModelError when the weights
+    are unavailable. No request is sent to a server yet.
     """
     kind, _, rest = spec.partition(":")
     match kind:
@@ -103,7 +103,7 @@ def open_chat_model(
 def _open_smollm2(settings: ChatModelSettings, cache: Path, report: Callable[[str], None]) -> OpenedChatModel:
     from agent.chat_models.local.smollm2 import fetch_smollm2
 
-    # not checked at every start: it misses the first question of the check whatever the seed (a test asks it)
+    # not checked at every start: it fails the first question of the check whatever the seed (a test checks this)
     return _load_local(fetch_smollm2(cache, report), "smollm2", settings, hub=False, drive="guided")
 
 
@@ -169,7 +169,7 @@ def read_url(text: str) -> str:
         has_place = (
             parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
         )
-    except ValueError:  # a port that is no number, a broken IPv6 address
+    except ValueError:  # a port that is not a number, a malformed IPv6 address
         has_place = False
     if not has_place or any(character.isspace() for character in text):
         raise SettingError(f"{rule}; got {text!r}")

@@ -17,7 +17,7 @@ def seeded(seed: int, call_seed: int) -> random.Random:
 
 
 def draw_index(logits: NDArray[np.float64], rng: random.Random, *, temperature: float, min_p: float) -> int:
-    """Index drawn from softmax(logits / temperature) without what is less likely than min_p times the likeliest.
+    """Index drawn from softmax(logits / temperature), excluding what is less likely than min_p times the likeliest.
 
     Temperature acts before min_p, as in transformers. Temperature 0 returns the likeliest index.
     """

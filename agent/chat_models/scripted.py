@@ -1,4 +1,4 @@
-"""Recorded answers in a chat model's place, for tests and demonstrations."""
+"""Recorded answers in place of a chat model, for tests and demonstrations."""
 
 from __future__ import annotations
 

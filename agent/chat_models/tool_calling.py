@@ -13,7 +13,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from typing_extensions import override
 
-from agent.chat_models.masks import collect_masks
+from agent.chat_models.mask_protocol import collect_masks
 from nas.errors import SettingError
 
 ANY_TOOL = ("any", "required")  # langchain's word and OpenAI's
@@ -50,7 +50,7 @@ class ToolCallingChatModel(BaseChatModel):
         With "auto" it may answer with text instead. Masks that tools carry narrow what a local model may write.
         """
         specs = [convert_to_openai_tool(tool) for tool in tools]
-        offer_tools(specs, tool_choice)  # a wrong choice is told here, not at the first call
+        offer_tools(specs, tool_choice)  # a wrong choice is reported here, not at the first call
         if masks := collect_masks(tools):
             kwargs["masks"] = masks
         return self.bind(tools=specs, tool_choice=tool_choice, **kwargs)

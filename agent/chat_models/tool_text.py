@@ -38,7 +38,7 @@ def _describe(tool: OfferedTool) -> str:
 
 
 def _types(schema: Mapping[str, Any], root: Mapping[str, Any]) -> list[str]:
-    """The JSON types of the values under `schema`, as far as it says them."""
+    """The JSON types of the values under `schema`, as far as it states them."""
     if "$ref" in schema:
         definition = root.get("$defs", {}).get(str(schema["$ref"]).rpartition("/")[2], {})
         return _types(definition, {})  # without definitions: a schema may refer to itself

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
+
+from agent.terminal.output import print_line
 
 
 def build_app() -> typer.Typer:
@@ -32,7 +36,9 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         add_completion=True,
         rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
+    app.callback()(_take_version)
     designing = (
         run,
         resume,
@@ -52,3 +58,19 @@ def build_app() -> typer.Typer:
     for command in (*designing, boards, models, doctor):
         app.command()(command)
     return app
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version
+
+        print_line(f"kilosmith {version('kilosmith')}")
+        raise typer.Exit
+
+
+def _take_version(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """What may stand before a command."""

@@ -27,9 +27,9 @@ def ask(
     import sys
 
     from agent.running.inquiry import open_inquiry
-    from agent.terminal.answers import ask_person, print_turn
     from agent.terminal.live_display import Display
     from agent.terminal.output import message_console, print_json, result_console
+    from agent.terminal.turn_text import ask_person, print_turn
     from nas.records.run_store import RunStore
 
     store = RunStore.open(Path(runs), run)

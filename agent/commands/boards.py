@@ -12,6 +12,7 @@ def boards(json: JsonOption = False, quiet: QuietOption = False) -> None:
     from rich.table import Table
 
     from nas.cost.board import load_boards
+    from nas.quantities import KIB
 
     known = load_boards()
     if json:
@@ -21,7 +22,7 @@ def boards(json: JsonOption = False, quiet: QuietOption = False) -> None:
     for name in ("board", "core", "clock MHz", "SRAM KiB", "flash KiB"):
         table.add_column(name, justify="right" if name.endswith(("MHz", "KiB")) else "left")
     for board in known.values():
-        sram, flash = f"{board.sram_bytes / 1024:g}", f"{board.flash_bytes / 1024:g}"
+        sram, flash = f"{board.sram_bytes / KIB:g}", f"{board.flash_bytes / KIB:g}"
         table.add_row(board.name, board.core, f"{board.clock_mhz:g}", sram, flash)
     if not quiet:
         console = result_console()

@@ -1,4 +1,4 @@
-"""`doctor`: what of the installation works."""
+"""`doctor`: which parts of the installation work."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _check_package(part: str, name: str) -> dict[str, object]:
         if name == "tensorflow":
             from nas.export.tensorflow_runtime import load_tensorflow
 
-            load_tensorflow()  # quietly
+            load_tensorflow()  # imports without noise
         if name in ("timm", "torchvision"):
             from nas.training.torchvision_import import import_torchvision
 
@@ -70,7 +70,7 @@ def _check_package(part: str, name: str) -> dict[str, object]:
 
 
 def _check_weights() -> dict[str, object]:
-    from agent.places import cache_folder
+    from agent.running.paths import cache_folder
 
     folder = cache_folder()
     held = sorted(path.name for path in folder.glob("*")) if folder.is_dir() else []

@@ -36,7 +36,7 @@ def estimate(
 
     from agent.config import resolve_config
     from agent.terminal.cost_table import print_costs
-    from nas.cost import find_violations, report
+    from nas.cost import estimate as estimate_costs
 
     config = resolve_config(preset, settings=settings or [], flags={"board": board})
     task = config.resolve_task()
@@ -52,13 +52,12 @@ def estimate(
     parsed = space.parse(document)
     space.check_resolution(parsed, task)
     budget = config.resolve_budget()
-    costs = report(parsed, task)
-    violations = find_violations(parsed, space, task, budget)
+    found = estimate_costs(parsed, space, task, budget)
     if json:
-        verdict = {"feasible": not violations, "violations": [violation.to_dict() for violation in violations]}
-        print_json(costs.to_dict() | verdict)
+        verdict = {"feasible": found.is_legal, "violations": [violation.to_dict() for violation in found.violations]}
+        print_json(found.report.to_dict() | verdict)
     elif not quiet:
-        print_costs(result_console(), costs, violations, budget)
+        print_costs(result_console(), found.report, found.violations, budget)
 
 
 def _with_input(task: Task, text: str) -> Task:

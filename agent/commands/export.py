@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from nas.explanation.explanation import Explanation
+    from nas.records.explained import Explanation
     from nas.records.run_records import RunRecords
     from nas.records.run_store import RunStore
 
@@ -42,8 +42,9 @@ def export(
     from agent.running.resources import limit_threads, load_data
     from agent.running.runner import build_local_workspace
     from agent.terminal.live_display import Display
-    from agent.transcript.narrator import build_delivery_table
+    from agent.transcript.tables import build_delivery_table
     from nas.errors import SettingError
+    from nas.records.outcomes import CandidateOutcome
     from nas.records.run_store import RunStore
 
     with RunStore.open(Path(runs), run) as store, Display(message_console(), quiet=quiet) as display:
@@ -61,29 +62,26 @@ def export(
         if workspace.find(chosen).state != "trained":
             raise SettingError(f"export takes a trained candidate; {chosen} is {workspace.find(chosen).state}")
         workspace.require_fit(chosen)
-        outcome = {"full": workspace.train_fully(chosen), "distill": workspace.distill(chosen)}
-        records = workspace.snapshot({chosen: {name: asdict(phase) for name, phase in outcome.items()}})
+        outcome = CandidateOutcome(full=workspace.train_fully(chosen), distill=workspace.distill(chosen))
+        records = workspace.snapshot({chosen: outcome})
         metrics = workspace.export(_find_explanation(store, chosen, records), records, folder=out)
-    figures = {
-        name: {"validation_accuracy": phase.validation_accuracy, "teacher_accuracy": phase.teacher_accuracy}
-        for name, phase in outcome.items()
-    }
     folder = out or store.delivery_folder(chosen)
     if json:
-        print_json({"candidate": chosen, "folder": str(folder), "metrics": metrics})
+        print_json({"candidate": chosen, "folder": str(folder), "metrics": metrics.to_dict()})
     elif not quiet:
-        result_console().print(build_delivery_table(chosen, figures | {"metrics": metrics}))
+        result_console().print(build_delivery_table(chosen, replace(outcome, metrics=metrics)))
         result_console().print(f"delivered to {folder}")
 
 
 def _find_explanation(store: RunStore, candidate: str, records: RunRecords) -> Explanation:
     """The explanation the run's designer gave, else the system's own: exporting asks no chat model."""
     from nas.explanation.claims import derive_claims
-    from nas.explanation.explanation import explain_by_system, read_explanation
+    from nas.explanation.explanation import explain_by_system
+    from nas.records.explained import Explained
 
-    given = [record["data"] for record in store.load_trace() if record["kind"] == "explained"]
+    given = [line.event.explanation for line in store.load_trace() if isinstance(line.event, Explained)]
     for explanation in reversed(given):
-        if explanation["candidate"] == candidate:
-            return read_explanation(explanation)
+        if explanation.candidate == candidate:
+            return explanation
     claims = derive_claims(records, candidate)
     return explain_by_system(candidate, claims, "the candidate was exported after the run, and no chat model was asked")

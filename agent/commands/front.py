@@ -9,7 +9,7 @@ from agent.terminal.output import JsonOption, QuietOption, RunArgument, RunsOpti
 
 def front(run: RunArgument, runs: RunsOption = "runs", json: JsonOption = False, quiet: QuietOption = False) -> None:
     """Show the Pareto front over validation accuracy, MACs and parameters."""
-    from agent.transcript.narrator import build_front_table
+    from agent.transcript.tables import build_front_table
     from nas.records.run_store import RunStore
     from nas.search.pareto import find_front, summarize_member
 

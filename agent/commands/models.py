@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from agent.terminal.output import JsonOption, QuietOption, print_json, result_console
 
-# Where the servers listen unless told otherwise, by their own documentation.
+# Where the servers listen by default, according to their own documentation.
 SERVERS = (
     ("vLLM", "http://127.0.0.1:8000/v1", "vllm serve MODEL --enable-auto-tool-choice --tool-call-parser PARSER"),
     ("Ollama", "http://127.0.0.1:11434/v1", "ollama pull MODEL"),
@@ -48,7 +48,7 @@ def models(json: JsonOption = False, quiet: QuietOption = False) -> None:
 def _find_weights() -> dict[str, object]:
     """Whether the embedded model's weights are in the cache, and their size in bytes."""
     from agent.chat_models.local.smollm2 import FOLDER_NAME, REQUIREMENT
-    from agent.places import cache_folder
+    from agent.running.paths import cache_folder
 
     folder = cache_folder() / FOLDER_NAME
     if not folder.is_dir():

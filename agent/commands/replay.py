@@ -1,4 +1,4 @@
-"""`replay`: play a run's trace back, or run it again beside its records."""
+"""`replay`: play a run's trace back, or run it again and compare it with its records."""
 
 from __future__ import annotations
 

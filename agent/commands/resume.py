@@ -1,4 +1,4 @@
-"""`resume`: go on where a run stopped, or fork it at an earlier step."""
+"""`resume`: continue where a run stopped, or fork it at an earlier step."""
 
 from __future__ import annotations
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -35,8 +34,8 @@ def teacher(
     from agent.config import resolve_config
     from agent.running.resources import limit_threads, load_data
     from agent.terminal.live_display import Display
-    from nas.events import Event
     from nas.training.devices import choose_device
+    from nas.training.phase_events import EpochFinished
     from nas.training.teacher_tuning import tune_teacher
 
     flags = {"data.spec": data, "seed": seed, "training.teacher.source": base}
@@ -46,8 +45,7 @@ def teacher(
     with Display(message_console(), quiet=quiet) as display:
 
         def announce(epoch: EpochResult) -> None:
-            told: dict[str, Any] = {"phase": "teacher", "candidate": "teacher"} | asdict(epoch)
-            display.show(Event("progress", told, transient=True))
+            display.show(EpochFinished("teacher", "teacher", epoch))
 
         result = tune_teacher(
             load_data(resolved),

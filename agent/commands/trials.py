@@ -13,7 +13,7 @@ def trials(run: RunArgument, runs: RunsOption = "runs", json: JsonOption = False
     from rich.text import Text
 
     from nas.plain_text import plain
-    from nas.quantities import format_violation
+    from nas.quantities import KIB, format_violation
     from nas.records.run_store import RunStore
 
     found = RunStore.open(Path(runs), run).load_trials()
@@ -31,7 +31,7 @@ def trials(run: RunArgument, runs: RunsOption = "runs", json: JsonOption = False
             trial.parent or "",
             f"{100 * trial.validation_accuracy:.2f}" if trial.validation_accuracy is not None else "",
             f"{costs.macs / 1e6:.2f}" if costs else "",
-            f"{costs.arena_bytes / 1024:.1f}" if costs else "",
+            f"{costs.arena_bytes / KIB:.1f}" if costs else "",
             Text("; ".join(map(format_violation, trial.violations)) or plain(trial.reason)),
         )
     if not quiet:

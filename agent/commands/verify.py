@@ -19,9 +19,9 @@ def verify(
     from nas.export.verification import verify_delivery  # late: the TFLM runtime
 
     metrics = verify_delivery(folder)
-    figures = {"num_files": len(metrics["files"]), "num_vectors": metrics["num_test_vectors"]}
+    figures = {"num_files": len(metrics.files), "num_vectors": metrics.num_test_vectors}
     if json:
-        print_json({"folder": str(folder), "candidate": metrics["candidate"]} | figures)
+        print_json({"folder": str(folder), "candidate": metrics.candidate} | figures)
     elif not quiet:
         counts = f"{figures['num_files']} files unaltered, {figures['num_vectors']} test vectors reproduced"
         print_line(f"{folder}: {counts}")

@@ -9,12 +9,12 @@ from typing import Any
 Spec = dict[str, Any]
 
 SERIES = tuple(f"var(--series-{number})" for number in range(1, 9))
-NAME_WIDTH = 26  # characters beside bars
+NAME_WIDTH = 26  # characters next to bars
 LABEL_ROOM = 1.14  # of the height under a label
 
 
 def quantity(field: str, title: str, *, zero: bool = True, padding: int = 0) -> Spec:
-    """An axis of figures; `title` holds the unit; `padding`: pixels that stay free at both ends."""
+    """An axis of figures; `title` holds the unit; `padding`: pixels left free at both ends."""
     scale = {"zero": zero, "nice": True} | ({"padding": padding} if padding else {})
     return {"field": field, "type": "quantitative", "title": title, "scale": scale}
 
@@ -46,7 +46,7 @@ def limit_line(value: float, label: str) -> list[Spec]:
     place = {"y": y, "x": {"value": "width"}, "text": {"field": "label"}}
     return [
         {"data": data, "mark": line, "encoding": {"y": y}},
-        {"data": data, "mark": text | halo, "encoding": place},  # no line of the grid strikes through the label
+        {"data": data, "mark": text | halo, "encoding": place},  # no grid line crosses the label
         {"data": data, "mark": text | {"color": "var(--limit)"}, "encoding": place},
     ]
 

@@ -71,7 +71,7 @@ def _label(run: str, candidate: Candidate) -> str:
 
 
 def draw_progress(runs: Mapping[str, Sequence[ProgressStep]], field: str, title: str, digits: int) -> Spec:
-    """One figure of the searches over their proposals, a line a run."""
+    """One figure of the searches over their proposals, one line per run."""
     rows = [{"run": name, **asdict(step)} for name, steps in runs.items() for step in steps]
     shown = {"field": field, "title": title, "format": f".{digits}f"}
     return {
@@ -88,7 +88,7 @@ def draw_progress(runs: Mapping[str, Sequence[ProgressStep]], field: str, title:
 
 
 def draw_counts(rows: Sequence[CountRow], runs: Sequence[str]) -> Spec:
-    """How often in which run, as groups of bars."""
+    """Counts by run, as groups of bars."""
     values = [
         {"name": wrap_name(row.name), "run": run, "count": count}
         for row in rows
@@ -109,7 +109,7 @@ def draw_counts(rows: Sequence[CountRow], runs: Sequence[str]) -> Spec:
 
 
 def draw_means(groups: Sequence[Sequence[GroupStep]]) -> Spec:
-    """Mean hypervolume over the proposals, a line with its 95% interval as a band for every designer."""
+    """Mean hypervolume over the proposals: for every designer a line with its 95% interval as a band."""
     names = [steps[0].designer for steps in groups if steps]
     rows = [
         {
@@ -158,7 +158,7 @@ def draw_means(groups: Sequence[Sequence[GroupStep]]) -> Spec:
 
 
 def draw_groups(groups: Sequence[Group]) -> Spec:
-    """Mean hypervolume of every designer with its 95% interval, where there are several runs."""
+    """Mean hypervolume of every designer, with its 95% interval where there are several runs."""
     rows = [
         {
             "designer": group.designer,

@@ -25,7 +25,7 @@ from nas.plain_text import plain
 from nas.quantities import KIB
 from nas.records.run_records import RunRecords
 
-NUM_SHOWN = 5  # networks of each front in the plot of all runs' memory: more bars would be too thin to read
+NUM_SHOWN = 5  # networks of each front in the memory plot over all runs: more bars would be too thin to read
 
 
 def require_comparable(runs: Mapping[str, RunRecords]) -> None:
@@ -35,13 +35,17 @@ def require_comparable(runs: Mapping[str, RunRecords]) -> None:
         for what, own, its in (
             ("task", runs[name].task, runs[first].task),
             ("budget", runs[name].budget, runs[first].budget),
-            ("data set", runs[name].started.get("data"), runs[first].started.get("data")),
+            ("data set", _name_data(runs[name]), _name_data(runs[first])),
         ):
             if own != its:
                 raise SettingError(
                     f"compare takes runs of one task and budget; {plain(name)} has another {what} than {plain(first)}; "
                     "leave one of them out"
                 )
+
+
+def _name_data(records: RunRecords) -> str:
+    return records.started.data if records.started else "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class Shown:
 
 
 def build_comparison(runs: Mapping[str, RunRecords], library: str, reports: Mapping[str, str]) -> str:
-    """The page of at least two runs by name, with `reports`, addresses of their own reports, where there are any.
+    """The page of at least two runs by name; `reports`: addresses of their own reports, where there are any.
 
     Raises SettingError for runs that cannot be compared.
     """
@@ -100,7 +104,7 @@ def build_comparison(runs: Mapping[str, RunRecords], library: str, reports: Mapp
         max_bars=MAX_BARS,
         counts={"How the proposals ended": endings, "What the proposals broke": causes},
         budget=first.budget,
-        data=first.started.get("data", "unknown"),
+        data=_name_data(first),
         task=first.task,
     )
 
@@ -111,7 +115,7 @@ def _describe(anchor: str, name: str, records: RunRecords, report: str) -> RunSe
         anchor=anchor,
         name=name,
         designer=name_designer(records),
-        seed=str(records.started.get("seed", "unknown")),
+        seed=str(records.started.seed) if records.started else "unknown",
         about=tuple(describe_run(records).splitlines()),
         front=tuple(by_id[trial.id] for trial in records.front),
         report=report,

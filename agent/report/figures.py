@@ -58,7 +58,7 @@ def _read_candidate(records: RunRecords, trial: Trial) -> Candidate:
         macs_m=costs.macs / MEGA if costs else None,
         params=costs.params if costs else None,
         head_kib=costs.head_bytes / KIB if costs else None,
-        # what the arena needs beyond the activations: the two parts sum to the whole also where a tiny head needs more
+        # what the arena needs beyond the activations: the two parts sum to the whole even where a tiny head needs more
         tail_kib=(costs.arena_bytes - costs.head_bytes) / KIB if costs else None,
         sram_kib=costs.arena_bytes / KIB if costs else None,
         flash_kib=costs.flash_bytes / KIB if costs else None,
@@ -71,7 +71,7 @@ class Statistics:
     """A row of Table III: `candidates` are those that were trained. Spreads are minimum, maximum and mean.
 
     Accuracy in percent, MACs and parameters in millions, all over the front; None while it is empty. `proposals` is
-    None where that is not published, `hypervolume` is a share of its reference box.
+    None where it is not published, `hypervolume` is a share of its reference box.
     """
 
     name: str
@@ -162,5 +162,5 @@ def count_causes(trials: Sequence[Trial]) -> tuple[Ending, ...]:
         if trial.state in ("invalid", "duplicate"):
             causes["outside the search space" if trial.state == "invalid" else "duplicate"] += 1
         if trial.state == "rejected":
-            causes.update(f"limit of {CONSTRAINT_NAMES[violation['constraint']]}" for violation in trial.violations)
+            causes.update(f"limit of {CONSTRAINT_NAMES[violation.constraint]}" for violation in trial.violations)
     return tuple(Ending(name, count) for name, count in causes.most_common())

@@ -1,4 +1,4 @@
-"""From figures to a page: strict templates that escape everything, and the figures' data beside them."""
+"""From figures to a page: strict templates that escape everything, and the figures' data next to them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from nas.plain_text import plain
 
-NOTHING = "\N{EN DASH}"  # where there is no figure
+NOTHING = "\N{EN DASH}"  # stands for a missing figure
 
 
 def fill_page(template: str, library: str, charts: Mapping[str, Any], **values: Any) -> str:

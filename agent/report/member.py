@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from agent.report.figures import MEGA
 from nas.cost import CostReport
-from nas.explanation.explanation import Explanation, read_explanation
+from nas.explanation.checking import describe_claim
+from nas.explanation.explanation import describe_checks
 from nas.explanation.facts import describe_costs, describe_origin, describe_place, describe_stage, describe_state
+from nas.export.metrics import DeliveryMetrics
 from nas.plain_text import plain
 from nas.quantities import KIB, format_accuracy, format_kib, format_phase
+from nas.records.explained import Explanation
+from nas.records.outcomes import CandidateOutcome
 from nas.records.run_records import RunRecords
+from nas.search.trial import Trial
 from nas.space.architecture import Architecture, plan_blocks
 from nas.statistics import wilson_interval
 
@@ -23,7 +27,7 @@ PHASE_NAMES = {"mini": "mini-phase", "full": "full training", "distill": "distil
 class StageCosts:
     """A box of the drawing: what it is, the (height, width, channels) it puts out, costs and shares of the whole.
 
-    `macs_m` in millions, shares in percent, `live_kib` the most alive at any of its operators.
+    `macs_m` in millions, shares in percent, `live_kib` the most KiB alive at any of its operators.
     """
 
     name: str
@@ -52,7 +56,7 @@ class OperatorCosts:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One epoch of a phase; accuracy is validation accuracy in percent. Losses of two phases do not compare."""
+    """One epoch of a phase; accuracy is validation accuracy in percent. Losses are not comparable across phases."""
 
     phase: str
     epoch: int
@@ -62,7 +66,7 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A sentence of an explanation with its verdict: "derived" by the system, or the check's word on a claim."""
+    """A sentence of an explanation with its verdict: "derived" by the system, or the check's verdict on a claim."""
 
     verdict: str
     sentence: str
@@ -96,11 +100,10 @@ class Member:
 
 
 def read_member(records: RunRecords, candidate: str) -> Member:
-    """All of it for a candidate that was a network."""
+    """The `Member` of a candidate that was a network."""
     trial, costs = records.find(candidate), records.costs(candidate)
-    outcome = records.outcomes.get(candidate, {})
-    told = records.explanations.get(candidate)
-    explanation = read_explanation(told) if told else None
+    outcome = records.outcome(candidate)
+    explanation = records.explanations.get(candidate)
     about = (describe_origin(trial), describe_state(trial), describe_place(trial, records.front))
     return Member(
         id=candidate,
@@ -108,11 +111,11 @@ def read_member(records: RunRecords, candidate: str) -> Member:
         stages=_read_stages(records.architecture(candidate), records, costs),
         operators=_read_operators(costs),
         head_kib=costs.price.head_bytes / KIB,
-        epochs=tuple(_read_epochs({"mini": {"curve": trial.curve}} | dict(outcome))),
+        epochs=tuple(_read_epochs(trial, outcome)),
         statements=tuple(_read_statements(explanation)) if explanation else (),
-        checked=explanation.describe_checks() if explanation else "",
+        checked=describe_checks(explanation) if explanation else "",
         delivery=tuple(_read_delivery(outcome)),
-        classes=tuple(_read_classes(outcome.get("metrics", {}))),
+        classes=tuple(_read_classes(outcome.metrics)),
     )
 
 
@@ -153,45 +156,46 @@ def _read_operators(costs: CostReport) -> tuple[OperatorCosts, ...]:
     )
 
 
-def _read_epochs(phases: Mapping[str, Mapping[str, Any]]) -> Iterator[Epoch]:
+def _read_epochs(trial: Trial, outcome: CandidateOutcome) -> Iterator[Epoch]:
+    curves = {"mini": trial.curve} | {phase.phase: phase.curve for phase in outcome.phases}
     for phase, name in PHASE_NAMES.items():
-        for point in phases.get(phase, {}).get("curve", ()):
-            yield Epoch(name, int(point["epoch"]), 100 * point["validation_accuracy"], point["loss"])
+        for point in curves.get(phase, ()):
+            yield Epoch(name, point.epoch, 100 * point.validation_accuracy, point.loss)
 
 
 def _read_statements(explanation: Explanation) -> Iterator[Statement]:
     for claim in explanation.checked:
-        told = f"{claim.subject} {claim.field}: {claim.note}" if claim.verdict == "dropped" else claim.sentence()
+        told = f"{claim.subject} {claim.field}: {claim.note}" if claim.verdict == "dropped" else describe_claim(claim)
         note = f" ({claim.note})" if claim.note and claim.verdict != "dropped" else ""
         yield Statement(claim.verdict, plain(told + note))
     for derived in explanation.selected:
         yield Statement("derived", plain(derived.sentence))
 
 
-def _read_delivery(outcome: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _read_delivery(outcome: CandidateOutcome) -> Iterator[tuple[str, str]]:
     """The delivered network's figures, each with its unit and where it comes from."""
-    for phase in ("full", "distill"):
-        if phase in outcome:
-            yield f"validation accuracy, {PHASE_NAMES[phase]}", plain(format_phase(outcome[phase]))
-    metrics = outcome.get("metrics")
+    for phase in (outcome.full, outcome.distill):
+        if phase is not None:
+            yield f"validation accuracy, {PHASE_NAMES[phase.phase]}", plain(format_phase(phase))
+    metrics = outcome.metrics
     if metrics is None:
         return
-    images = f"{metrics['num_test_images']:,} test images"
-    yield f"test accuracy, float ({images})", format_accuracy(metrics["float_test_accuracy"])
-    yield f"test accuracy, int8 in TFLM ({images})", format_accuracy(metrics["int8_test_accuracy"])
-    yield "int8 and float agree on", format_accuracy(metrics["agreement"])
-    yield "model.tflite", format_kib(metrics["tflite_bytes"])
-    yield "flash: file and TFLM's code, estimated", format_kib(metrics["flash_bytes"])
-    yield "arena on the 32-bit MCU, TFLM, estimated", format_kib(metrics["estimated_arena_bytes"])
-    yield "arena on the 64-bit host, TFLM, measured", format_kib(metrics["measured_arena_bytes"])
+    images = f"{metrics.num_test_images:,} test images"
+    yield f"test accuracy, float ({images})", format_accuracy(metrics.float_test_accuracy)
+    yield f"test accuracy, int8 in TFLM ({images})", format_accuracy(metrics.int8_test_accuracy)
+    yield "int8 and float agree on", format_accuracy(metrics.agreement)
+    yield "model.tflite", format_kib(metrics.tflite_bytes)
+    yield "flash: file and TFLM's code, estimated", format_kib(metrics.flash_bytes)
+    yield "arena on the 32-bit MCU, TFLM, estimated", format_kib(metrics.estimated_arena_bytes)
+    yield "arena on the 64-bit host, TFLM, measured", format_kib(metrics.measured_arena_bytes)
 
 
-def _read_classes(metrics: Mapping[str, Any]) -> Iterator[ClassAccuracy]:
-    for row in metrics.get("per_class", ()):
+def _read_classes(metrics: DeliveryMetrics | None) -> Iterator[ClassAccuracy]:
+    for row in metrics.per_class if metrics else ():
         yield ClassAccuracy(
-            name=plain(row["class"]),
-            images=row["num_images"],
-            float_accuracy=format_accuracy(row["float_accuracy"]),
-            int8_accuracy=format_accuracy(row["int8_accuracy"]),
-            interval=str(wilson_interval(row["int8_accuracy"], row["num_images"])),
+            name=plain(row.name),
+            images=row.num_images,
+            float_accuracy=format_accuracy(row.float_accuracy),
+            int8_accuracy=format_accuracy(row.int8_accuracy),
+            interval=str(wilson_interval(row.int8_accuracy, row.num_images)),
         )

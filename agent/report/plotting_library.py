@@ -5,13 +5,13 @@ from __future__ import annotations
 from importlib import metadata
 from pathlib import Path
 
-from nas.atomic_files import write_text
+from nas.documents.atomic_files import write_text
 
 _EXPOSE = "window.vegaEmbed = vegaEmbed;"
 
 
 def load_plotting_library(cache: Path) -> str:
-    """The script; bundled once a version (three seconds), kept in the cache folder."""
+    """The script; bundled once per version (three seconds) and kept in the cache folder."""
     path = cache / f"vega-{metadata.version('vl-convert-python')}.js"
     if path.exists():
         return path.read_text(encoding="utf-8")

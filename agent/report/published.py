@@ -1,4 +1,4 @@
-"""Published CIFAR-100 networks to stand against: the paper's Fig. 1 and tables, with units as published."""
+"""Published CIFAR-100 networks to compare with: the paper's Fig. 1 and tables, with units as published."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PublishedNetwork:
-    """A network as published: test accuracy in percent, millions of MACs and parameters, SRAM in KB of 1000 bytes.
+    """A published network: test accuracy in percent, millions of MACs and parameters, SRAM in KB of 1000 bytes.
 
     None where nothing is published. The SRAM is each author's own figure, for each author's own engine.
     """

@@ -13,25 +13,25 @@ from agent.report.axes import SERIES, Spec, limit_line, named_rows, quantity, se
 from agent.report.figures import Candidate, Ending, ProgressStep
 from agent.report.member import Member
 from agent.report.published import PublishedNetwork
+from nas.quantities import KB_IN_KIB
 
-POINT_PADDING = 24  # pixels: large points at the border are not cut, names over them not struck by an axis
-KB_IN_KIB = 1000 / 1024
+POINT_PADDING = 24  # pixels: large points at the border are not clipped, names above them not crossed by an axis
 SHAPES = {"on the front": "circle", "dominated": "triangle-up", "published": "square"}
-MAX_BARS = 40  # in a plot of memory
+MAX_BARS = 40  # in a memory plot
 MAX_LEVEL = 6  # names side by side under bars: more would overlap on a phone
 
 
 def draw_pareto(candidates: Sequence[Candidate], published: Sequence[PublishedNetwork]) -> Spec:
     """Accuracy over MACs, size = parameters, colour = SRAM, shape = on the front, dominated or published.
 
-    The page sets the signals `shown` ("all" or "front") and `sram_max` (KiB), and moves names to where there is room.
+    The page sets the signals `shown` ("all" or "front") and `sram_max` (KiB), and moves labels to where there is room.
     """
     rows = [_point(candidate) for candidate in candidates if candidate.accuracy_percent is not None]
     rows += [_published_point(network) for network in published]
     names = {
         "name": "names",
         "mark": {"type": "text", "aria": False, "tooltip": None},
-    }  # report.js says which and where
+    }  # report.js decides which and where
     is_shown = "datum.kind == 'published' || ((shown == 'all' || datum.kind == 'on the front') && %s)"
     return {
         "params": [{"name": "shown", "value": "all"}, {"name": "sram_max", "value": 1e9}],
@@ -177,10 +177,10 @@ def draw_progress(steps: Sequence[ProgressStep], field: str, title: str) -> Spec
 
 
 def draw_endings(endings: Sequence[Ending], title: str) -> Spec:
-    """How many proposals ended how, as bars with their counts."""
+    """How proposals ended, as bars with their counts."""
     most = max((ending.count for ending in endings), default=1)
     x = quantity("count", title) | {"axis": {"tickMinStep": 1, "format": "d"}}
-    x["scale"] = {"domain": [0, 1.15 * most]}  # room for the numbers beside the bars
+    x["scale"] = {"domain": [0, 1.15 * most]}  # room for the numbers next to the bars
     number = {"type": "text", "align": "left", "dx": 4, "color": "var(--ink)", "aria": False}
     return {
         "height": 36 * len(endings),

@@ -33,13 +33,13 @@ from nas.plain_text import plain_layout
 from nas.quantities import KIB
 from nas.records.run_records import RunRecords
 
-MAX_MEMBERS = 40  # networks shown in full: a front of hundreds would make a page nobody can load
+MAX_MEMBERS = 40  # networks shown in full: a front of hundreds would make the page too large to load
 
 
 def build_report(name: str, records: RunRecords, transcript: str, library: str) -> str:
-    """The page of a run. `transcript` is told text, `library` the plotting library's script."""
+    """The page of a run. `transcript` is plain text, `library` the plotting library's script."""
     candidates = list_candidates(records)
-    is_published = is_published_task(str(records.started.get("data", "")))
+    is_published = is_published_task(records.started.data if records.started else "")
     members = [read_member(records, candidate) for candidate in _choose_members(records)]
     published = NETWORKS if is_published else ()
     bars = _choose_bars(candidates, records)
@@ -87,7 +87,7 @@ def _choose_members(records: RunRecords) -> list[str]:
 
 
 def _choose_bars(candidates: tuple[Candidate, ...], records: RunRecords) -> list[Candidate]:
-    """The front; without one the candidates that were priced, nearest to the limit first."""
+    """The front; if it is empty, the candidates that were priced, nearest to the limit first."""
     by_id = {candidate.id: candidate for candidate in candidates}
     front = [by_id[trial.id] for trial in records.front]
     priced = sorted((c for c in candidates if c.sram_kib is not None), key=lambda c: c.sram_kib or 0)

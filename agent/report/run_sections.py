@@ -1,4 +1,4 @@
-"""What the page over several runs says of each: its section, and its counts beside those of the others."""
+"""What the comparison page says of each run: its section, and its counts next to those of the others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from agent.report.figures import Candidate, Ending
 
 @dataclass(frozen=True, slots=True)
 class RunSection:
-    """What the page says of one run: the most accurate network, the whole front, and where its own report is.
+    """What the page says of one run: its most accurate network, the whole front, and where its own report is.
 
     `anchor` is the section's id in the page, `report` a relative address, "" where there is no report.
     """
@@ -38,7 +38,7 @@ class CountRow:
 
 
 def align_counts(runs: Sequence[Sequence[Ending]]) -> tuple[CountRow, ...]:
-    """The counts of several runs by name, the most frequent of all first."""
+    """The counts of several runs by name, the most frequent overall first."""
     names = dict.fromkeys(ending.name for endings in runs for ending in endings)
     found = [{ending.name: ending.count for ending in endings} for endings in runs]
     rows = [CountRow(name, tuple(counts.get(name, 0) for counts in found)) for name in names]

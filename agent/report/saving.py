@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from agent.places import cache_folder
 from agent.report.comparison_page import build_comparison
 from agent.report.plotting_library import load_plotting_library
 from agent.report.run_page import build_report
-from agent.running.reading import read_records
+from agent.running.paths import cache_folder
 from agent.transcript.saved_transcript import tell_transcript
-from nas.atomic_files import write_text
+from nas.documents.atomic_files import write_text
 from nas.errors import SettingError
 from nas.plain_text import plain
+from nas.records.reading import read_records
 from nas.records.run_records import RunRecords
 from nas.records.run_store import RunStore
 

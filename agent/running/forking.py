@@ -1,4 +1,4 @@
-"""Forking a run: a new run that shares the steps before one and goes on by itself from there."""
+"""Forking a run: a new run that shares the steps before a given one and continues independently from there."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from agent.config import RunConfig, read_config
 from agent.running.reexecution import rebuild
 from agent.running.runner import create_run, open_checkpointer
 from nas.errors import CheckError, KilosmithError, SettingError
-from nas.events import Event
+from nas.records.run_events import RunForked
 from nas.records.run_store import RunStore
-from nas.records.trace import Record, Step, read_steps
+from nas.records.trace import Step, read_steps
+from nas.records.trace_line import TraceLine
+from nas.training.phase_events import PhaseFinished
 
 
 def name_fork(root: Path, run_id: str, step: int) -> str:
-    """An id for the fork that is still free."""
+    """An unused id for the fork."""
     base = f"{run_id[:48]}-from-{step}"
     numbers = (f"{base}.{number}" for number in range(2, 10_000))
     return next(name for name in (base, *numbers) if not (root / name).exists())
 
 
 def configure_fork(source: RunStore, changes: Mapping[str, Any]) -> RunConfig:
-    """The source's configuration with another chat model where one is given; all else decides the shared steps too."""
+    """The source's configuration, with another chat model if one is given; all else determines the shared steps too."""
     tree = source.load_config()["config"]
     for name, value in changes.items():
         if value is not None:
@@ -33,47 +35,46 @@ def configure_fork(source: RunStore, changes: Mapping[str, Any]) -> RunConfig:
     return read_config(tree)
 
 
-def read_shared_steps(source: RunStore, step: int) -> tuple[list[Step], list[Record]]:
-    """The steps before `step` and the lines of the trace up to their end; what comes later need not be sound."""
-    records: list[Record] = []
+def read_shared_steps(source: RunStore, step: int) -> tuple[list[Step], list[TraceLine]]:
+    """The steps before `step` and the lines of the trace up to their end; what comes later need not be intact."""
+    lines: list[TraceLine] = []
     try:
-        for record in source.load_trace():
-            records.append(record)
+        for line in source.load_trace():
+            lines.append(line)
     except CheckError:
-        # the reason to fork may be that the rest is damaged: what is shared must be whole, nothing else
-        if len(shared := _before(records, step)) < step - 1:
+        # the reason to fork may be that the rest is damaged: only what is shared must be intact
+        if len(shared := _before(lines, step)) < step - 1:
             raise
     else:
-        shared = _before(records, step)
-        last = len(read_steps(records)) + 1
+        shared = _before(lines, step)
+        last = len(read_steps(lines)) + 1
         if len(shared) < step - 1:
             raise SettingError(f"--from must be a step of the run, 1 to {last}; got {step}; see replay --steps")
     end = shared[-1].last_seq if shared else 0
-    return shared, records[:end]
+    return shared, lines[:end]
 
 
-def _before(records: list[Record], step: int) -> list[Step]:
-    return [found for found in read_steps(records) if found.number < step and found.is_finished]
+def _before(lines: list[TraceLine], step: int) -> list[Step]:
+    return [found for found in read_steps(lines) if found.number < step and found.is_finished]
 
 
 def fork_run(
     source: RunStore, config: RunConfig, root: Path, run_id: str, step: int, tell: Callable[[str], None]
 ) -> RunStore:
-    """The new, locked run; its trace begins with the shared lines, its state is computed anew from them.
+    """The new, locked run; its trace begins with the shared lines, its state is recomputed from them.
 
-    Raises CheckError where the shared steps do not come out as recorded; no folder is left behind then.
+    Raises CheckError if the shared steps do not come out as recorded; no folder is left behind then.
     """
-    shared, records = read_shared_steps(source, step)
+    shared, lines = read_shared_steps(source, step)
     target = create_run(config, root, run_id)
     try:
-        target.adopt_trace(records)
+        target.adopt_trace(lines)
         with open_checkpointer(target) as checkpointer:
             if shared:
                 tell(f"executing {len(shared)} steps of {source.run_id} again")
-                rebuild(source, target, checkpointer, shared, records)
-        _copy_training(source, target, records)
-        forked = Event("run_forked", {"run": source.run_id, "step": step})
-        target.append_event(forked, datetime.now(UTC).isoformat(timespec="milliseconds"))
+                rebuild(source, target, checkpointer, shared, lines)
+        _copy_training(source, target, lines)
+        target.append_event(RunForked(source.run_id, step), datetime.now(UTC).isoformat(timespec="milliseconds"))
     except (KilosmithError, OSError, KeyboardInterrupt):
         target.close()
         shutil.rmtree(target.folder, ignore_errors=True)
@@ -81,12 +82,12 @@ def fork_run(
     return target
 
 
-def _copy_training(source: RunStore, target: RunStore, records: list[Record]) -> None:
-    """Take along the weights of every phase that the shared steps finished, and the teacher of a distillation."""
-    for record in records:
-        if record["kind"] != "phase_finished":
+def _copy_training(source: RunStore, target: RunStore, lines: list[TraceLine]) -> None:
+    """Copy the weights of every phase that the shared steps finished, and the teacher of a distillation."""
+    for line in lines:
+        if not isinstance(line.event, PhaseFinished):
             continue
-        candidate, phase = record["data"]["candidate"], record["data"]["phase"]
+        candidate, phase = line.event.candidate, line.event.outcome.phase
         folders = [source.training_folder / candidate / phase]
         if phase == "distill":
             folders.append(source.training_folder / "teacher")

@@ -1,4 +1,4 @@
-"""Asking about a run: opens its records, the tools and, where one is to answer, the chat model."""
+"""Asking about a run: opens its records, the tools and, if one is to answer, the chat model."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from agent.config import LlmSettings, RunConfig, read_config
-from agent.places import cache_folder
 from agent.running.interruption import hold_interruptions
-from agent.running.reading import read_records
+from agent.running.paths import cache_folder
 from agent.running.resources import limit_threads, load_data
-from nas.events import Event, EventSink
+from nas.events import EventSink, Progress
 from nas.explanation.effects import Effect
 from nas.plain_text import plain_lines
+from nas.records.reading import read_records
 from nas.records.run_records import RunRecords
 from nas.records.run_store import RunStore
 from nas.search.trial import WHAT_IF, Trial
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from graphs.tracing import AnswerSource
 
 MAX_QUESTION = 2_000  # characters
-_ROUTED = ("smollm2", "random", "mutate")  # cannot choose tools: the router does
+_ROUTED = ("smollm2", "random", "mutate")  # these cannot choose tools: the router does
 
 Confirm = Callable[[Mapping[str, Any]], bool]
 
@@ -41,11 +41,11 @@ class Inquiry:
     events: EventSink
 
     def records(self) -> RunRecords:
-        """What the run's records say now: it may still be running."""
+        """What the run's records say at this moment: it may still be running."""
         return read_records(self.store)
 
     def warm_up(self) -> None:
-        """Load what the first question needs: it is answered at once, and interrupting it breaks no module."""
+        """Load what the first question needs: it is then answered at once, and interrupting it breaks no module."""
         with hold_interruptions():
             from graphs.inquiry.topics import load_topics
 
@@ -91,7 +91,7 @@ class Inquiry:
         return turn
 
     def nodes(self) -> InquiryNodes:
-        """The nodes that answer a question from what the records say now."""
+        """The nodes that answer a question from what the records say at this moment."""
         from langgraph.types import interrupt
 
         from graphs.inquiry.graph import InquiryNodes
@@ -114,7 +114,7 @@ class Inquiry:
         return InquiryNodes(toolbox, records, self.answers, self.events, self.config.seed)
 
     def _train(self, effect: Effect) -> Trial:
-        """Train a what-if as the run trains candidates; it goes on record beside the run's trials, not among them."""
+        """Train a what-if as the run trains candidates; it is recorded separately from the run's trials."""
         config, task = self.config, self.config.resolve_task()
         with hold_interruptions():
             from nas.training import TrainingJob
@@ -125,7 +125,7 @@ class Inquiry:
             store.lock()
             phases = Phases(store.training_folder, task, load_data(config), config.training, config.seed, self.events)
             fingerprint = effect.after.fingerprint(task.stem_channels)
-            place = f"what-if-{fingerprint}"  # of this network alone: an interrupted training goes on with its own
+            place = f"what-if-{fingerprint}"  # this network's alone: an interrupted training resumes its own
             outcome = phases.train(TrainingJob(place, effect.after, "mini"))
             trial = Trial(
                 number=len(store.load_what_ifs()) + 1,
@@ -165,8 +165,11 @@ def open_inquiry(
 
 
 def _chose_its_tools(store: RunStore, spec: str) -> bool:
-    """Whether the run's own chat model proved able to; a script was written for the search, not for questions."""
-    return not spec.startswith("scripted:") and read_records(store).drive.get("drive") != "guided"
+    """Whether the run's own chat model proved able to choose tools; a script is for the search, not for questions."""
+    if spec.startswith("scripted:"):
+        return False
+    drive = read_records(store).drive
+    return drive is None or drive.drive != "guided"
 
 
 def open_answers(settings: LlmSettings, show: EventSink) -> AnswerSource:
@@ -175,7 +178,7 @@ def open_answers(settings: LlmSettings, show: EventSink) -> AnswerSource:
     from graphs.tracing import LiveAnswers
 
     def report(step: str) -> None:
-        show(Event("progress", {"phase": "chat model", "step": step}, transient=True))
+        show(Progress("chat model", step))
 
     opened = open_chat_model(settings.spec, settings, cache=cache_folder(), report=report)
     return LiveAnswers(opened.model, settings.model_dump(mode="json"))

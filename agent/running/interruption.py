@@ -1,4 +1,4 @@
-"""Ctrl-C: remembered while it may be mistaken for an error, and held back where it would leave something half done."""
+"""Ctrl-C: remembered where it may be mistaken for an error, and held back where it would leave something half done."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Interruption:
-    """Remembers a signal: native modules that it hits while they load turn it into errors of their own."""
+    """Remembers a signal: native modules interrupted while they load turn it into errors of their own."""
 
     received: bool = False
 
@@ -21,7 +21,7 @@ class Interruption:
         raise KeyboardInterrupt
 
     def forget(self) -> None:
-        """Go on as if none had come: it was answered."""
+        """Forget the signal: it has been handled."""
         self.received = False
 
 

@@ -1,8 +1,8 @@
 """Running a recorded run's graphs again, step by step, and comparing every step with its record.
 
 The chat model's answers and the results of expensive work (training, delivery) come from the trace; everything else
-(masks, prices, verdicts, the front, prompts, routes) is computed anew by the code that runs a search. `replay --verify`
-does it beside the records; `resume --from STEP` does it to rebuild the state from which a forked run goes on.
+(masks, prices, verdicts, the front, prompts, routes) is recomputed by the code that runs a search. `replay --verify`
+does it against the records; `resume --from STEP` does it to rebuild the state from which a forked run continues.
 """
 
 from __future__ import annotations
@@ -14,12 +14,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agent.config import RunConfig, read_config
-from agent.running.outcome import sum_up
+from agent.running.run_summary import sum_up
 from agent.running.runner import build_delivery, build_design, build_workspace
 from nas.errors import CheckError, KilosmithError, NoLegalCandidateError
 from nas.events import Event
+from nas.records.run_events import (
+    ApprovalAnswered,
+    LlmAnswered,
+    LlmFailed,
+    LlmRequested,
+    NodeFinished,
+    RunFinished,
+    RunStarted,
+    ToolAnswered,
+)
 from nas.records.run_store import RunStore
-from nas.records.trace import Record, Step, read_steps
+from nas.records.trace import Step, read_steps
+from nas.records.trace_line import TraceLine
 from nas.workspace.recorded_executor import RecordedExecutor
 from nas.workspace.workspace import Workspace
 
@@ -29,13 +40,13 @@ if TYPE_CHECKING:
 
     from graphs.designer import Designer
 
-_OWN_TIME = ("node_finished", "tool_answered", "llm_failed")  # their `seconds` are those of this execution
+_OWN_TIME = (NodeFinished, ToolAnswered, LlmFailed)  # their `seconds` belong to this execution
 _MOST_SHOWN = 160
 
 
 @dataclass(frozen=True, slots=True)
 class Reexecution:
-    """What was run again: steps and trials that agree with their records; whether the run had come to its end."""
+    """What was run again: the numbers of steps and trials that agree with their records; whether the run had ended."""
 
     num_steps: int
     num_trials: int
@@ -44,40 +55,42 @@ class Reexecution:
 
 def verify(store: RunStore, target: RunStore, on_step: Callable[[Step], None]) -> Reexecution:
     """Run everything again into `target` and compare; raises CheckError that names the first step that differs."""
-    records: list[Record] = list(store.load_trace())
-    if not records:
+    lines = list(store.load_trace())
+    if not lines:
         raise CheckError(f"a replay needs a trace; {store.folder}/trace.jsonl is missing or empty; resume the run")
-    steps = read_steps(records)
-    again = _Again(store, target, records)
+    steps = read_steps(lines)
+    again = _Again(store, target, lines)
     for step in steps:
         on_step(step)
         again.run(step)
     again.compare_leftovers()
-    last = records[-1] if records[-1]["kind"] == "run_finished" else None
-    if last is not None:
-        again.compare_end(last)
+    is_finished = isinstance(lines[-1].event, RunFinished)
+    if is_finished:
+        again.compare_end(lines[-1])
     num_finished = sum(step.is_finished for step in steps)
-    return Reexecution(num_finished, len(target.load_trials()), last is not None)
+    return Reexecution(num_finished, len(target.load_trials()), is_finished)
 
 
-def rebuild(store: RunStore, target: RunStore, checkpointer: Any, steps: Sequence[Step], records: list[Record]) -> None:
+def rebuild(
+    store: RunStore, target: RunStore, checkpointer: Any, steps: Sequence[Step], lines: list[TraceLine]
+) -> None:
     """Bring `target` and its checkpoints to where `store` stood after `steps`; raises CheckError if they differ."""
-    again = _Again(store, target, records, checkpointer)
+    again = _Again(store, target, lines, checkpointer)
     for step in steps:
         again.run(step)
 
 
 @dataclass
 class _Again:
-    """One re-execution: its own workspace, graphs and events, beside the records of the run."""
+    """One re-execution: its own workspace, graphs and events, next to the run's trace."""
 
     store: RunStore
     target: RunStore
-    records: list[Record]
+    lines: list[TraceLine]
     checkpointer: Any = None
     _events: list[Event] = field(default_factory=list)
     _graphs: dict[str, CompiledStateGraph[Any, None, Any, Any]] = field(default_factory=dict)
-    _session: Record = field(default_factory=dict)
+    _session: RunStarted | None = None
     _num_settled: int = 0
 
     def __post_init__(self) -> None:
@@ -87,18 +100,26 @@ class _Again:
             self.checkpointer = InMemorySaver()
         self._trials = {trial.id: trial for trial in self.store.load_trials()}
         self._order = list(self._trials)
-        self._was_interrupted = any(step.num_attempts > 1 for step in read_steps(self.records))
-        first = next(record["data"] for record in self.records if record["kind"] == "run_started")
+        self._was_interrupted = any(step.num_attempts > 1 for step in read_steps(self.lines))
+        first = self._sessions()[0]
         self._config = _read_session(first)
-        executor, events = RecordedExecutor(self.records), self._events.append
-        self._workspace: Workspace = build_workspace(self._config, self.target, executor, first["num_images"], events)
+        executor, events = RecordedExecutor(line.event for line in self.lines), self._events.append
+        self._workspace: Workspace = build_workspace(self._config, self.target, executor, first.num_images, events)
         self._found: dict[str, Any] = {}
         self._delivered: dict[str, Any] = {"approved": [], "outcomes": {}}
+
+    def _sessions(self) -> list[RunStarted]:
+        found = [line.event for line in self.lines if isinstance(line.event, RunStarted)]
+        if not found:
+            raise CheckError("the trace must say with which settings the run was started; no line of it does")
+        return found
 
     def run(self, step: Step) -> None:
         """Execute the step's node and compare what it did; an unfinished step cannot be compared."""
         if not step.is_finished:
             return
+        if step.session is None:
+            raise CheckError(f"{step} must follow the start of a session; the trace holds none before it")
         if step.session is not self._session:
             self._begin_session(step.session)
         self._events.clear()
@@ -111,11 +132,11 @@ class _Again:
         self._compare_trials(step)
         self._compare_events(step)
 
-    def _begin_session(self, session: Record) -> None:
-        """Build the graphs as this session of the run had them: another one may have had another chat model."""
+    def _begin_session(self, session: RunStarted) -> None:
+        """Build the graphs as this session of the run had them: other sessions may have had another chat model."""
         self._session = session
         self._config = _read_session(session)
-        designer = _read_designer(self._config, session, self.records)
+        designer = _read_designer(self._config, session, self.lines)
         events = self._events.append
         self._graphs = {
             "design": build_design(self._config, self._workspace, designer, self.checkpointer, events),
@@ -130,7 +151,7 @@ class _Again:
         start = None if state else self._start(step.graph)
         state = graph.invoke(start, config, interrupt_after="*", durability="sync")
         if "__interrupt__" in state:  # the node waits for a person's answer, which is on record
-            answer = _find_answer(self.records, step)
+            answer = _find_answer(self.lines, step)
             state = graph.invoke(Command(resume=answer), config, interrupt_after="*", durability="sync")
         if step.graph == "design":
             self._found = dict(state)
@@ -149,7 +170,7 @@ class _Again:
     # --- comparing ---------------------------------------------------------------------------------------------
 
     def _compare_trials(self, step: Step) -> None:
-        """What the step settled must stand in trials.jsonl; in the same order unless an interruption changed it."""
+        """What the step settled must be in trials.jsonl, in the same order unless an interruption changed it."""
         settled = self.target.load_trials()
         for trial in settled[self._num_settled :]:
             recorded = self._trials.get(trial.id)
@@ -163,13 +184,9 @@ class _Again:
             raise CheckError(f"{step} settles trials in the order {', '.join(ids[-3:])}; trials.jsonl has another")
 
     def _compare_events(self, step: Step) -> None:
-        """Every event, or after an interruption the outcome and the requests: what is on record is not done again."""
-        recorded = [(record["kind"], _without_time(record)) for record in step.told]
-        executed = [
-            (event.kind, _without_time({"kind": event.kind, "data": _plain(event.data)}))
-            for event in self._events
-            if not event.transient
-        ]
+        """Compare all events; after an interruption, only outcome and requests: what is on record is not done again."""
+        recorded = [(line.event.kind, _without_time(line.event)) for line in step.told]
+        executed = [(event.kind, _without_time(event)) for event in self._events if not event.transient]
         if step.num_attempts > 1:
             kept = ("node_finished", "llm_requested")
             recorded, executed = ([pair for pair in pairs if pair[0] in kept] for pairs in (recorded, executed))
@@ -183,50 +200,52 @@ class _Again:
             raise CheckError(f"{step} differs: executed again it also brings {executed[len(recorded)][0]}")
 
     def compare_leftovers(self) -> None:
-        """No trial may stand in the records that no step settled, but for those of a step that was cut short."""
-        steps = read_steps(self.records)
+        """Every recorded trial must have been settled by a step, except those of a step that was cut short."""
+        steps = read_steps(self.lines)
         extra = [trial_id for trial_id in self._order if trial_id not in {t.id for t in self.target.load_trials()}]
         if extra and (not steps or steps[-1].is_finished):
             raise CheckError(f"trials.jsonl holds {extra[0]}, which no step of the trace settles; last: {steps[-1]}")
         recorded = self.store.load_config()["config"]
-        latest = [record["data"] for record in self.records if record["kind"] == "run_started"][-1]
-        if difference := find_difference(latest["config"], recorded):
+        if difference := find_difference(self._sessions()[-1].config, recorded):
             raise CheckError(f"config.json differs from what the run was started with: {difference}")
 
-    def compare_end(self, last: Record) -> None:
-        """The run's last words must follow from its steps."""
-        outcome = sum_up("", self.store.folder, self._workspace, self._delivered, self.records).to_dict()
-        kept = {name: value for name, value in last["data"].items() if name not in ("run", "folder")}
-        executed = {name: value for name, value in _plain(outcome).items() if name not in ("run", "folder")}
+    def compare_end(self, last: TraceLine) -> None:
+        """The run's final event must follow from its steps."""
+        outcome = sum_up("", self.store.folder, self._workspace, self._delivered, self.lines)
+        kept, executed = (
+            {name: value for name, value in _plain(event.to_dict()).items() if name not in ("run", "folder")}
+            for event in (last.event, outcome)
+        )
         if difference := find_difference(kept, executed):
-            raise CheckError(f"the run's end (line {last['seq']} of the trace) differs: {difference}")
+            raise CheckError(f"the run's end (line {last.seq} of the trace) differs: {difference}")
 
 
-def _read_session(session: Record) -> RunConfig:
+def _read_session(session: RunStarted) -> RunConfig:
     try:
-        return read_config(session["config"])
-    except (KilosmithError, KeyError) as error:
+        return read_config(dict(session.config))
+    except KilosmithError as error:
         raise CheckError(f"the trace must say with which settings the run was started: {error}") from error
 
 
-def _read_designer(config: RunConfig, session: Record, records: Iterable[Record]) -> Designer:
-    """The designer of a session, its answers those of the trace."""
+def _read_designer(config: RunConfig, session: RunStarted, trace: Iterable[TraceLine]) -> Designer:
+    """The designer of a session, with the answers of the trace."""
     from graphs.designer import Designer
     from graphs.tracing import RecordedAnswers
 
-    answers: dict[str, dict[str, Any]] = {}
-    failures: dict[str, dict[str, Any]] = {}
+    answers: dict[str, LlmAnswered] = {}
+    failures: dict[str, LlmFailed] = {}
     key = ""
-    for record in records:
-        if record["kind"] == "llm_requested":
-            key = record["data"]["key"]
-        elif record["kind"] == "llm_answered":
-            answers[key] = record["data"]  # the latest: an earlier one was lost with the step it belonged to
-            failures.pop(key, None)
-        elif record["kind"] == "llm_failed":
-            failures[key] = record["data"]
+    for line in trace:
+        match line.event:
+            case LlmRequested() as request:
+                key = request.key
+            case LlmAnswered() as answer:
+                answers[key] = answer  # the latest: an earlier one was lost with the step it belonged to
+                failures.pop(key, None)
+            case LlmFailed() as failure:
+                failures[key] = failure
     identity = config.llm.model_dump(mode="json")
-    return Designer(RecordedAnswers(identity, answers, failures), **session["designer"])
+    return Designer(RecordedAnswers(identity, answers, failures), **session.designer.to_dict())
 
 
 def _thread(graph: str) -> RunnableConfig:
@@ -235,27 +254,25 @@ def _thread(graph: str) -> RunnableConfig:
     return RunnableConfig(configurable={"thread_id": graph}, recursion_limit=1_000_000)
 
 
-def _find_answer(records: Iterable[Record], step: Step) -> Any:
+def _find_answer(trace: Iterable[TraceLine], step: Step) -> list[Any]:
     """What a person answered while the step waited."""
-    answers = [
-        record["data"]["answer"]
-        for record in records
-        if record["kind"] == "approval_answered" and record["seq"] <= step.last_seq
-    ]
+    told = [line.event for line in trace if line.seq <= step.last_seq]
+    answers = [event.answer for event in told if isinstance(event, ApprovalAnswered)]
     if not answers:
         raise CheckError("the trace must hold the answer to the approval; it is missing")
-    return answers[-1]
+    return list(answers[-1])
 
 
-def _without_time(record: Record) -> Any:
-    data = record["data"]
-    if record["kind"] in _OWN_TIME:
+def _without_time(event: Event) -> Any:
+    """The event as JSON returns it, without what differs between any two executions."""
+    data = _plain(event.to_dict())
+    if isinstance(event, _OWN_TIME):
         return {name: value for name, value in data.items() if name != "seconds"}
     return data
 
 
 def _plain(value: Any) -> Any:
-    """The value as JSON gives it back: tuples become lists."""
+    """The value as JSON returns it: tuples become lists."""
     return json.loads(json.dumps(value))
 
 

@@ -7,11 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.config import RunConfig
-from agent.places import cache_folder
+from agent.running.paths import cache_folder
 from agent.running.tracking import check_tracking
 from agent.running.training_setup import check_training
 from nas.errors import SettingError
-from nas.events import Event, EventSink
+from nas.events import EventSink, Progress
 
 if TYPE_CHECKING:
     from agent.chat_models.registry import OpenedChatModel
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Resources:
-    """What a run needs from outside, at hand before anything is designed."""
+    """What a run needs from outside, ready before anything is designed."""
 
     data: Dataset
     chat_model: OpenedChatModel
 
 
 def prepare(config: RunConfig, show: EventSink) -> Resources:
-    """Load the data set and open the chat model; raises before a run folder exists when one cannot be had."""
+    """Load the data set and open the chat model; raises before a run folder exists if either is unavailable."""
     from agent.chat_models.registry import open_chat_model  # late: langchain
 
     def tell(phase: str, step: str) -> None:
-        show(Event("progress", {"phase": phase, "step": step}, transient=True))
+        show(Progress(phase, step))
 
     check_tracking(config)
     limit_threads(config)

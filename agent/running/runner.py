@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from agent.config import RunConfig
-from agent.places import cache_folder
-from agent.running.outcome import RunOutcome, sum_up
+from agent.running.paths import cache_folder
+from agent.running.reproduction import run_command
 from agent.running.resources import Resources, load_data, open_designer
-from agent.running.run_command import run_command
+from agent.running.run_summary import sum_up
 from agent.running.tracking import Tracker
 from agent.running.training_setup import open_pool
 from nas.events import Event, EventSink
+from nas.records.run_events import RecordsMended, RunFinished, RunStarted, TrackingFailed
 from nas.records.run_store import RunStore
-from nas.records.trace import FORMAT
+from nas.records.trace_line import FORMAT
 from nas.workspace.executor import Executor
 from nas.workspace.workspace import Workspace
 
@@ -107,7 +108,7 @@ def build_local_workspace(config: RunConfig, store: RunStore, data: Dataset, eve
 
 @dataclass(frozen=True)
 class OpenRun:
-    """A locked run with all that its graphs need; what happens in it reaches its trace through `events`."""
+    """A locked run with everything its graphs need; what happens in it reaches its trace through `events`."""
 
     config: RunConfig
     store: RunStore
@@ -115,11 +116,11 @@ class OpenRun:
     designer: Designer
     events: EventSink
 
-    def finish(self, delivered: Mapping[str, Any]) -> RunOutcome:
+    def finish(self, delivered: Mapping[str, Any]) -> RunFinished:
         """The outcome, on record; `delivered` is the delivery's final state."""
         store = self.store
         outcome = sum_up(store.run_id, store.folder, self.workspace, delivered, store.load_trace())
-        self.events(Event("run_finished", outcome.to_dict()))
+        self.events(outcome)
         return outcome
 
 
@@ -133,29 +134,29 @@ def open_run(
     tracker: Tracker | None = None,
     open_executor: Callable[[], Executor] | None = None,
 ) -> OpenRun:
-    """A locked run, ready to go on; `mended` names the records that a crash had torn; `tracker` hears what happens.
+    """A locked run, ready to continue; `mended` names the records that a crash had torn; `tracker` receives the events.
 
-    `open_executor` puts another executor in the place of this machine's.
+    `open_executor` replaces this machine's executor with another one.
     """
 
     def events(event: Event) -> None:
         store.append_event(event, datetime.now(UTC).isoformat(timespec="milliseconds"))
         show(event)
         if tracker is not None and (failure := tracker.take(event)):
-            events(Event("tracking_failed", {"error": failure}))
+            events(TrackingFailed(failure))
 
     if open_executor is None:
         workspace = build_local_workspace(config, store, resources.data, events)
     else:
         workspace = build_workspace(config, store, open_executor(), count_images(resources.data), events)
     designer = open_designer(config, resources.chat_model)
-    events(Event("run_started", _introduce(store, config, workspace, resources.data, designer)))
+    events(_introduce(store, config, workspace, resources.data, designer))
     if mended:
-        events(Event("records_mended", {"files": list(mended)}))
+        events(RecordsMended(tuple(mended)))
     return OpenRun(config, store, workspace, designer, events)
 
 
-def drive_run(run: OpenRun, ask: Ask) -> RunOutcome:
+def drive_run(run: OpenRun, ask: Ask) -> RunFinished:
     """Carry a run to its end from wherever it stands."""
     with open_checkpointer(run.store) as checkpointer:
         found = drive_design(run, checkpointer)
@@ -165,27 +166,27 @@ def drive_run(run: OpenRun, ask: Ask) -> RunOutcome:
 
 def _introduce(
     store: RunStore, config: RunConfig, workspace: Workspace, data: Dataset, designer: Designer
-) -> dict[str, Any]:
-    task, budget = workspace.task, workspace.budget
-    return {
-        "format": FORMAT,
-        "run": store.run_id,
-        "preset": config.preset,
-        "seed": config.seed,
-        "llm": config.llm.spec,
-        "data": config.data.spec,
-        "input": [task.height, task.width, task.channels],
-        "num_classes": task.num_classes,
-        "board": workspace.board.name,
-        "budget": budget.model_dump(),
-        "max_proposals": config.design.max_proposals,
-        "max_trials": config.design.max_trials,
-        "resumed": any(True for _ in store.load_trace()),
-        "num_images": count_images(data),
-        "data_remarks": list(data.remarks),
-        "designer": designer.describe(),
-        "config": config.model_dump(mode="json"),
-    }
+) -> RunStarted:
+    task = workspace.task
+    return RunStarted(
+        format=FORMAT,
+        run=store.run_id,
+        preset=config.preset,
+        seed=config.seed,
+        llm=config.llm.spec,
+        data=config.data.spec,
+        input=(task.height, task.width, task.channels),
+        num_classes=task.num_classes,
+        board=workspace.board.name,
+        budget=workspace.budget,
+        max_proposals=config.design.max_proposals,
+        max_trials=config.design.max_trials,
+        resumed=any(True for _ in store.load_trace()),
+        num_images=count_images(data),
+        data_remarks=tuple(data.remarks),
+        designer=designer.describe(),
+        config=config.model_dump(mode="json"),
+    )
 
 
 @contextmanager
@@ -233,7 +234,7 @@ def build_delivery(
 
 
 def drive_design(run: OpenRun, checkpointer: Any) -> dict[str, Any]:
-    """The final state of the search, begun, continued or just read back."""
+    """The final state of the search, which is begun, continued or just read back."""
     from graphs.design.graph import count_steps
     from graphs.design.state import start_state
 
@@ -256,7 +257,7 @@ def _refuse_to_ask(payload: Mapping[str, Any]) -> list[str]:
 def _drive(
     graph: CompiledStateGraph[Any, None, Any, Any], thread: str, start: Any, steps: int, ask: Ask
 ) -> dict[str, Any]:
-    """The graph's final state, begun, continued or just read back, whichever its checkpoint calls for."""
+    """The graph's final state; the graph is begun, continued or just read back, whichever its checkpoint calls for."""
     from langchain_core.runnables import RunnableConfig
     from langgraph.types import Command
 

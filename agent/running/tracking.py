@@ -1,7 +1,7 @@
-"""A run mirrored into MLflow, where the setting `tracking.mlflow` names a store; else nothing is imported or sent.
+"""A run mirrored into MLflow if the setting `tracking.mlflow` names a store; otherwise nothing is imported or sent.
 
-The search is a run of MLflow, each trained candidate a run below it. A store that fails is given up, told once and on
-record: it never ends a search.
+The search is an MLflow run, each trained candidate a run below it. A store that fails is given up, which is reported
+once and recorded: it never ends a search.
 """
 
 from __future__ import annotations
@@ -18,18 +18,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.config import RunConfig
-from nas.atomic_files import write_json
+from nas.documents.atomic_files import write_json
 from nas.errors import SettingError
 from nas.events import Event
+from nas.export.delivered import Delivered
+from nas.records.run_events import RunStarted
 from nas.records.run_store import RunStore
+from nas.search.search_events import FrontChanged, ProposalJudged
 from nas.search.trial import read_candidate_number
+from nas.training import TrainedPhase
+from nas.training.phase_events import PhaseFinished
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-PLACE = "tracking.json"  # in the run's folder: the ids that MLflow gave
-MAX_PARAMS = 100  # in one request of MLflow's
-ENVIRONMENT = {  # unless they are set: no usage reports, and a store that is away is noticed within seconds
+PLACE = "tracking.json"  # in the run's folder: the ids assigned by MLflow
+MAX_PARAMS = 100  # in one MLflow request
+ENVIRONMENT = {  # unless they are set: no usage reports, and an unreachable store is noticed within seconds
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -40,11 +45,11 @@ COSTS = ("macs", "params", "arena_bytes", "flash_bytes")
 
 
 class DamagedIdsError(Exception):
-    """PLACE does not hold what was written there."""
+    """The file PLACE does not hold what was written to it."""
 
 
 def check_tracking(config: RunConfig) -> None:
-    """Raise SettingError for tracking that is wanted and not installed."""
+    """Raise SettingError if tracking is wanted but not installed."""
     if config.tracking.mlflow and find_spec("mlflow") is None:
         raise SettingError("tracking.mlflow needs MLflow, which is not installed: pip install 'kilosmith[tracking]'")
 
@@ -62,7 +67,7 @@ class Tracker:
     _has_failed: bool = False
 
     def take(self, event: Event) -> str:
-        """Why the store could not take an event and takes no more from now on; empty while all is well."""
+        """Why the store failed to take an event and will be sent no more; empty while all is well."""
         return self._try(lambda: self._take(event)) if not event.transient else ""
 
     def end(self, *, has_ended: bool) -> str:
@@ -84,27 +89,27 @@ class Tracker:
         return ""
 
     def _take(self, event: Event) -> None:
-        data = event.data
-        if event.kind == "run_started":
-            self._begin()
-        elif event.kind == "front_changed":
-            best = max((member["validation_accuracy"] for member in data["front"]), default=0.0)
-            figures = {"hypervolume": data["hypervolume"], "front_size": data["size"], "best_accuracy": best}
-            self._log("", figures, step=self._num_proposals)
-        elif event.kind == "judged":
-            self._num_proposals = read_candidate_number(data["candidate"])
-            self._log("", {"legal": float(data["state"] == "proposed")}, step=self._num_proposals)
-            if data["state"] == "proposed":
-                self._open(data["candidate"], {name: data[name] for name in COSTS})
-        elif event.kind == "phase_finished":
-            self._log_phase(data)
-        elif event.kind == "delivered" and data["candidate"] in self._ids:  # not if the store was away before
-            metrics = data["metrics"]
-            figures = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
-            self._log(data["candidate"], {f"delivered_{name}": float(value) for name, value in figures.items()})
+        match event:
+            case RunStarted():
+                self._begin()
+            case FrontChanged():
+                best = max((member.validation_accuracy for member in event.front), default=0.0)
+                figures = {"hypervolume": event.hypervolume, "front_size": event.size, "best_accuracy": best}
+                self._log("", figures, step=self._num_proposals)
+            case ProposalJudged():
+                self._num_proposals = read_candidate_number(event.candidate)
+                self._log("", {"legal": float(event.state == "proposed")}, step=self._num_proposals)
+                if event.state == "proposed":
+                    self._open(event.candidate, {name: getattr(event, name) for name in COSTS})
+            case PhaseFinished():
+                self._log_phase(event.candidate, event.outcome)
+            case Delivered() if event.candidate in self._ids:  # not if the store was unreachable before
+                told = event.metrics.to_dict()
+                figures = {name: value for name, value in told.items() if isinstance(value, int | float)}
+                self._log(event.candidate, {f"delivered_{name}": float(value) for name, value in figures.items()})
 
     def _begin(self) -> None:
-        """Begin, or go on with, the search's run."""
+        """Begin or continue the search's run."""
         from mlflow import MlflowClient
 
         for name in ("mlflow", "alembic"):
@@ -137,18 +142,17 @@ class Tracker:
         self._ids[key] = run.info.run_id
         write_json(self.store.folder / PLACE, self._ids)
 
-    def _log_phase(self, data: Mapping[str, Any]) -> None:
-        candidate, phase = data["candidate"], data["phase"]
+    def _log_phase(self, candidate: str, outcome: TrainedPhase) -> None:
+        phase = outcome.phase
         if candidate not in self._ids:
             return  # a teacher, or a network that was trained outside the search
-        for epoch in data["curve"]:
-            figures = {f"{phase}_{name}": epoch[name] for name in CURVES if name in epoch}
-            self._log(candidate, figures, step=int(epoch["epoch"]))
-        figures = {f"{phase}_final_accuracy": data["validation_accuracy"], f"{phase}_seconds": data["seconds"]}
+        for epoch in outcome.curve:
+            self._log(candidate, {f"{phase}_{name}": getattr(epoch, name) for name in CURVES}, step=epoch.epoch)
+        figures = {f"{phase}_final_accuracy": outcome.validation_accuracy, f"{phase}_seconds": outcome.seconds}
         self._log(candidate, figures)
         client, status = self._require_client(), "FINISHED"
-        if data["failure"] or data.get("stopped"):
-            status = "FAILED" if data["failure"] else "KILLED"
+        if outcome.failure or outcome.stopped:
+            status = "FAILED" if outcome.failure else "KILLED"
         client.set_terminated(self._ids[candidate], status=status)
 
     def _log(self, key: str, figures: Mapping[str, float], step: int = 0) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def check_training(config: RunConfig, num_classes: int, tell: Callable[[str], None]) -> None:
-    """Raise SettingError now, not after the search, for a device or a teacher that cannot be had."""
+    """Raise SettingError now, not after the search, for an unavailable device or teacher."""
     from nas.training.teacher_folder import find_teacher
 
     gpus = _list_gpus(config)
@@ -29,7 +29,7 @@ def check_training(config: RunConfig, num_classes: int, tell: Callable[[str], No
 
 
 def open_pool(config: RunConfig, folder: Path, load: Callable[[], Dataset]) -> WorkerPool | None:
-    """Worker processes, if the run is to have any: each with the run's threads, and where it uses GPUs one of them."""
+    """Worker processes, if the run is to have any: each with the run's threads and, where it uses GPUs, one of them."""
     if config.workers == 1:
         return None
     from nas.training.workers import WorkerPool, WorkerSetup  # late: torch

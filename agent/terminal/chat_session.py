@@ -12,10 +12,10 @@ from rich.text import Text
 
 from agent.running.inquiry import Inquiry, open_inquiry
 from agent.running.interruption import Interruption
-from agent.terminal.answers import ask_person, print_turn
 from agent.terminal.live_display import Display
 from agent.terminal.output import message_console, print_json, result_console
-from agent.transcript.narrator import build_front_table
+from agent.terminal.turn_text import ask_person, print_turn
+from agent.transcript.tables import build_front_table
 from nas.errors import ChatModelError, KilosmithError, SettingError
 from nas.plain_text import plain
 from nas.records.run_store import RunStore
@@ -55,7 +55,7 @@ _OTHERS = ("/front", "/history", "/help", "/quit")
 
 
 class Leave(Exception):  # noqa: N818  # no error: the person goes
-    """The conversation is over."""
+    """Raised to end the conversation."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Conversation:
     console: Console
 
     def answer(self, line: str) -> None:
-        """Show what a line asks for; raises Leave when it says goodbye."""
+        """Show what a line asks for; raises Leave if it is a farewell."""
         text = line.strip()
         if not text:
             return
@@ -124,7 +124,7 @@ def converse_in_terminal(
             try:
                 line = session.prompt("> ")
             except KeyboardInterrupt:
-                continue  # the line is dropped
+                continue  # only the line is dropped
             except EOFError:
                 return
             display.resume()
@@ -157,7 +157,7 @@ def _open_session(inquiry: Inquiry) -> PromptSession[str]:
 
 
 def converse_in_pipe(store: RunStore, *, llm: str | None, llm_url: str | None, json: bool, quiet: bool) -> None:
-    """Answer the lines of stdin, one question each; nobody is there to confirm a training."""
+    """Answer the lines of stdin, one question each; there is no one to confirm a training."""
     with Display(message_console(), quiet=quiet) as display:
         inquiry = open_inquiry(store, llm=llm, llm_url=llm_url, confirm=lambda _: False, show=display.show)
         if json:

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from nas.cost import Budget, CostReport, Violation
+from nas.quantities import KIB
 
-KIB = 1024
 _BARS = "▁▂▃▄▅▆▇█"
 
 

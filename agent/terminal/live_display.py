@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -12,12 +11,16 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from agent.transcript.narrator import Narrator, build_front_table
-from nas.events import Event
+from agent.transcript.narrator import Narrator
+from agent.transcript.tables import build_front_table
+from nas.events import Event, Progress
 from nas.plain_text import plain
+from nas.records.run_events import NodeFinished, NodeStarted
 from nas.search.pareto import FrontMember
+from nas.search.search_events import FrontChanged
+from nas.training.phase_events import EpochFinished
 
-_LINE_EVERY_SECONDS = 15.0  # without a terminal a long phase says now and then that it is alive
+_LINE_EVERY_SECONDS = 15.0  # without a terminal, a long phase reports now and then that it is alive
 
 
 class Display:
@@ -28,9 +31,9 @@ class Display:
         self._quiet = quiet
         self._narrator = Narrator()
         self._live: Live | None = None
-        self._front: list[FrontMember] = []
-        self._progress: dict[str, Any] = {}
-        self._phase_started = (("", ""), 0.0, 0)
+        self._front: tuple[FrontMember, ...] = ()
+        self._progress: Progress | EpochFinished | None = None
+        self._phase_started: tuple[tuple[str, str | None], float, int] = (("", None), 0.0, 0)
         self._last_line = time.monotonic()
 
     def __enter__(self) -> Display:
@@ -40,7 +43,7 @@ class Display:
     def resume(self) -> None:
         """Start the live view, where there is a terminal."""
         if self._console.is_terminal and not self._quiet:
-            # drawn by this thread alone, whenever an event changes it
+            # drawn only by this thread, whenever an event changes it
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
             self._live.start()
 
@@ -59,53 +62,61 @@ class Display:
         """Show one event."""
         if self._quiet:
             return
-        if event.kind == "progress":
-            self._show_progress(event.data)
+        if isinstance(event, Progress | EpochFinished):
+            self._show_progress(event)
         else:
             for line in self._narrator.tell(event):
                 self._console.print(line, highlight=False)
-        if event.kind == "node_started":
-            self._progress = {"phase": event.data["node"], "step": "working"}
-        elif event.kind == "node_finished":
-            self._progress = {}
-        elif event.kind == "front_changed":
-            self._front = [FrontMember(**member) for member in event.data["front"]]
+        match event:
+            case NodeStarted():
+                self._progress = Progress(event.node, "working")
+            case NodeFinished():
+                self._progress = None
+            case FrontChanged():
+                self._front = event.front
         if self._live is not None:
             self._live.update(self._render(), refresh=True)
 
-    def _show_progress(self, data: dict[str, Any]) -> None:
-        key = (str(data.get("phase")), str(data.get("candidate")))
+    def _show_progress(self, event: Progress | EpochFinished) -> None:
+        key = (event.phase, event.candidate)
         if key != self._phase_started[0]:
-            self._phase_started = (key, time.monotonic(), data.get("epoch", 0))
-        self._progress = data
+            epoch = event.result.epoch if isinstance(event, EpochFinished) else 0
+            self._phase_started = (key, time.monotonic(), epoch)
+        self._progress = event
         alive = self._live is None and time.monotonic() - self._last_line > _LINE_EVERY_SECONDS
-        if alive or (self._live is None and data.get("phase") == "chat model"):
+        if alive or (self._live is None and event.phase == "chat model"):
             self._last_line = time.monotonic()
-            self._console.print(Text(f"  {self._describe_progress()}", style="dim"), highlight=False)
+            self._console.print(Text(f"  {self._describe_progress(event)}", style="dim"), highlight=False)
 
-    def _describe_progress(self) -> str:
-        data = self._progress
-        if "epoch" in data:
-            done, total = data["epoch"], data["epochs"]
-            _, started, first = self._phase_started  # the clock starts when the first epoch seen is done
-            left = (time.monotonic() - started) / (done - first) * (total - done) if done > first else None
-            text = (
-                f"{data['phase']} {data['candidate']}: epoch {done}/{total}, loss {data['loss']:.3f}, "
-                f"validation {data['validation_accuracy']:.2%}"
-            )
-            return text + (f", {left:.0f} s left" if left is not None else "")
-        step = plain(data.get("step", ""))
-        return f"{data['phase']}: {step}" + (f" {data['done']}/{data['total']}" if data.get("total") else "")
+    def _describe_progress(self, event: Progress | EpochFinished) -> str:
+        if isinstance(event, Progress):
+            return f"{event.phase}: {plain(event.step)}" + (f" {event.done}/{event.total}" if event.total else "")
+        result = event.result
+        _, started, first = self._phase_started  # the clock starts when the first observed epoch is done
+        text = (
+            f"{event.phase} {event.candidate}: epoch {result.epoch}/{result.epochs}, loss {result.loss:.3f}, "
+            f"validation {result.validation_accuracy:.2%}"
+        )
+        if result.epoch <= first:
+            return text
+        left = (time.monotonic() - started) / (result.epoch - first) * (result.epochs - result.epoch)
+        return f"{text}, {left:.0f} s left"
 
     def _render(self) -> RenderableType:
         parts: list[RenderableType] = []
         if self._front:
             parts.append(build_front_table(self._front[:10]))
         if self._progress:
-            total = self._progress.get("epochs") or self._progress.get("total")
-            done = self._progress.get("epoch") or self._progress.get("done") or 0
+            done, total = _count(self._progress)
             row = Table.grid(padding=(0, 1))
             bar = ProgressBar(total=total, completed=done, width=24) if total else Text("...")
-            row.add_row(bar, Text(self._describe_progress()))
+            row.add_row(bar, Text(self._describe_progress(self._progress)))
             parts.append(row)
         return Group(*parts)
+
+
+def _count(event: Progress | EpochFinished) -> tuple[int, int]:
+    """How much is done, of how much."""
+    if isinstance(event, Progress):
+        return event.done, event.total
+    return event.result.epoch, event.result.epochs

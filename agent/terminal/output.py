@@ -22,7 +22,7 @@ PIPE_WIDTH = 2_000  # characters
 
 
 class ReaderGoneError(Exception):
-    """Nobody reads the results any more. (Left alone, typer and rich end with the exit code of a bug.)"""
+    """The reader of the results is gone. (By themselves, typer and rich would end with the exit code of a bug.)"""
 
 
 def print_json(document: Any) -> None:
@@ -47,7 +47,7 @@ def result_console() -> Console:
         def on_broken_pipe(self) -> None:
             raise ReaderGoneError
 
-    # in a pipe a row is a line, so that grep and awk find it whole
+    # in a pipe each row is one line, so that grep and awk see it whole
     is_piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
     return ResultConsole(highlight=False, width=PIPE_WIDTH if is_piped else None)
 

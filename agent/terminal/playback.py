@@ -18,9 +18,10 @@ from agent.terminal.output import print_json, result_console
 from agent.transcript.hanging_text import HangingText
 from agent.transcript.narrator import Narrator
 from nas.errors import SettingError
-from nas.events import Event
+from nas.records.run_events import NodeStarted
 from nas.records.run_store import RunStore
-from nas.records.trace import Record, StepCounter, read_steps
+from nas.records.trace import StepCounter, read_steps
+from nas.records.trace_line import TraceLine
 
 _LONGEST_PAUSE_SECONDS = 2.0
 
@@ -45,7 +46,7 @@ class Selection:
             raise SettingError(f"--to must not come before --from; got {self.until} and {self.start}")
 
     def takes_number(self, number: int) -> bool:
-        """Whether the step lies in the range; what comes before the first step goes with it."""
+        """Whether the step lies in the range; what precedes the first step belongs to it."""
         return max(1, number) >= self.start and (self.until is None or number <= self.until)
 
     def takes_node(self, node: str, text: str) -> bool:
@@ -53,20 +54,20 @@ class Selection:
         return not self.only or any(name == node or f'"{name}"' in text for name in self.only)
 
 
-def load_selected(store: RunStore, selection: Selection) -> list[tuple[int, Record]]:
-    """(step, line) of every selected line; raises SettingError for an empty trace or a selection outside of it."""
-    records = list(store.load_trace())
-    if not records:
+def load_selected(store: RunStore, selection: Selection) -> list[tuple[int, TraceLine]]:
+    """(step, line) of every selected line; raises SettingError for an empty trace or a selection outside it."""
+    lines = list(store.load_trace())
+    if not lines:
         raise SettingError(f"replay needs a trace; {store.folder}/trace.jsonl is missing or empty; resume the run")
     counter = StepCounter()
-    numbered = [(counter.take(record), record) for record in records]
+    numbered = [(counter.take(line.event), line) for line in lines]
     selection.check(counter.number)
     texts: dict[int, str] = {}
     nodes: dict[int, str] = {}
-    for number, record in numbered:
-        if record["kind"] == "node_started":
-            nodes[number] = record["data"]["node"]
-        texts[number] = texts.get(number, "") + json.dumps(record["data"])
+    for number, line in numbered:
+        if isinstance(line.event, NodeStarted):
+            nodes[number] = line.event.node
+        texts[number] = texts.get(number, "") + json.dumps(line.record["data"])
     chosen = {number for number in texts if selection.takes_node(nodes.get(number, ""), texts[number])}
     if not chosen:
         names = ", ".join(dict.fromkeys(nodes.values()))
@@ -77,12 +78,12 @@ def load_selected(store: RunStore, selection: Selection) -> list[tuple[int, Reco
 
 
 def play(store: RunStore, selection: Selection, *, speed: float, pause: bool, quiet: bool) -> None:
-    """Tell the selected steps as they were told when they happened."""
+    """Print the selected steps as they were printed when they happened."""
     console, narrator = result_console(), Narrator()
     selected = load_selected(store, selection)
     before, step = _time_of(selected[0][1]) if selected else None, 0
-    for number, record in selected:
-        now = _time_of(record)
+    for number, told in selected:
+        now = _time_of(told)
         if speed and now is not None and before is not None:
             time.sleep(min((now - before).total_seconds() / speed, _LONGEST_PAUSE_SECONDS))
         before = now
@@ -90,20 +91,20 @@ def play(store: RunStore, selection: Selection, *, speed: float, pause: bool, qu
             _wait(step)
         step = number
         if not quiet:
-            for line in narrator.tell(Event(record["kind"], record["data"])):
+            for line in narrator.tell(told.event):
                 console.print(_numbered(number, line))
 
 
 def _numbered(number: int, line: RenderableType) -> RenderableType:
-    """A line of the transcript behind the number of its step."""
+    """A line of the transcript, preceded by the number of its step."""
     label = Text.assemble((f"{number:>5} ", "dim"))
     if number and isinstance(line, HangingText):
         return line.behind(label)
     return label + line if number and isinstance(line, Text) and line.plain else line
 
 
-def _time_of(record: Record) -> datetime | None:
-    return datetime.fromisoformat(record["time"]) if record["time"] else None
+def _time_of(line: TraceLine) -> datetime | None:
+    return datetime.fromisoformat(line.time) if line.time else None
 
 
 def _wait(step: int) -> None:
@@ -116,7 +117,7 @@ def _wait(step: int) -> None:
 
 def print_records(store: RunStore, selection: Selection) -> None:
     """The selected lines of the trace as one JSON document, each with its step."""
-    print_json([{"step": number, **record} for number, record in load_selected(store, selection)])
+    print_json([{"step": number, **line.record} for number, line in load_selected(store, selection)])
 
 
 def list_steps(store: RunStore, selection: Selection, *, json: bool, quiet: bool) -> None:
@@ -141,12 +142,12 @@ def list_steps(store: RunStore, selection: Selection, *, json: bool, quiet: bool
 def _describe(store: RunStore) -> Iterator[dict[str, Any]]:
     narrator = Narrator()
     for step in read_steps(store.load_trace()):
-        lines = [line for record in step.records for line in narrator.tell(Event(record["kind"], record["data"]))]
+        lines = [line for recorded in step.lines for line in narrator.tell(recorded.event)]
         told = [words for line in lines if isinstance(line, Text | HangingText) and (words := str(line).strip())]
         yield {
             "step": step.number,
             "node": f"{step.graph}.{step.node}",
-            "line": step.records[0]["seq"],
+            "line": step.lines[0].seq,
             "attempts": step.num_attempts,
             "seconds": step.seconds,
             "is_finished": step.is_finished,

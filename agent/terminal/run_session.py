@@ -1,4 +1,4 @@
-"""One session with a run: show it, carry it on, save the transcript, and say how to go on if it was interrupted."""
+"""One session with a run: show it, carry it on, save the transcript, and say how to continue if interrupted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agent.terminal.live_display import Display
 from agent.terminal.output import message_console, print_json
 from agent.transcript.saved_transcript import save_transcript
 from nas.errors import KilosmithError, NoLegalCandidateError
-from nas.events import Event
+from nas.events import Progress
 from nas.plain_text import plain
 from nas.records.run_store import RunStore
 
@@ -28,17 +28,17 @@ def carry_on(
     quiet: bool,
     mended: Sequence[str] = (),
 ) -> None:
-    """Carry a run to its end; whatever happens after it was opened, its transcript is saved and it is given back; at
-    its end it gets its report.
+    """Carry a run to its end; whatever happens once it is open, its transcript is saved and it is released; at its end
+    its report is written.
 
-    `open_store` is told how to say, in a line each, what takes long. `mended` names records that a crash had torn.
+    `open_store` is given a function that reports what takes long. `mended` names records that a crash had torn.
     """
     console = message_console()
     with Display(console, quiet=quiet) as display:
         resources = prepare(config, display.show)
 
         def tell(step: str) -> None:
-            display.show(Event("progress", {"phase": "opening", "step": step}, transient=True))
+            display.show(Progress("opening", step))
 
         def ask(payload: Mapping[str, Any]) -> list[str]:
             return _ask(display, payload)
@@ -52,7 +52,7 @@ def carry_on(
                 has_ended = True
             except (KeyboardInterrupt, KilosmithError, OSError, sqlite3.Error) as error:
                 display.pause()
-                has_ended = isinstance(error, NoLegalCandidateError)  # that one is final
+                has_ended = isinstance(error, NoLegalCandidateError)  # this one is final
                 if not quiet and not has_ended:
                     console.print(f"run {store.run_id} is kept; continue with: kilosmith resume {store.folder}")
                 raise
@@ -63,7 +63,7 @@ def carry_on(
 
 
 def save_records(store: RunStore, tracker: Tracker, *, has_ended: bool) -> None:
-    """Save the transcript, and the report of a run that has come to its end; where it is tracked, hand them on."""
+    """Save the transcript, and the report if the run has ended; if it is tracked, pass them on."""
     try:
         save_transcript(store)
         if has_ended:
@@ -78,7 +78,7 @@ def save_records(store: RunStore, tracker: Tracker, *, has_ended: bool) -> None:
 
 
 def _ask(display: Display, payload: Mapping[str, Any]) -> list[str]:
-    """Ask in the terminal who shall be delivered: the winners, others, or nobody."""
+    """Ask in the terminal which candidates to deliver: the winners, others, or none."""
     display.pause()
     winners, trained = payload["winners"], payload["trained"]
     question = f"Deliver {', '.join(winners)}? [yes / no / other candidate ids, of {', '.join(trained)}] "
@@ -87,7 +87,7 @@ def _ask(display: Display, payload: Mapping[str, Any]) -> list[str]:
         line = sys.stdin.readline()
         if not line:
             print(file=sys.stderr)
-            raise KeyboardInterrupt  # nobody is there to answer: the run waits at this question
+            raise KeyboardInterrupt  # there is no one to answer: the run waits at this question
         chosen = read_approval(line, winners, trained)
         if chosen is not None:
             display.resume()
@@ -96,7 +96,7 @@ def _ask(display: Display, payload: Mapping[str, Any]) -> list[str]:
 
 
 def read_approval(line: str, winners: list[str], trained: list[str]) -> list[str] | None:
-    """The candidates an answer approves, or None for an answer that says nothing."""
+    """The candidates an answer approves, or None if it is not understood."""
     answer = line.strip().lower()
     if answer in ("", "y", "yes"):
         return list(winners)

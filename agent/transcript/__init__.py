@@ -1,1 +1,1 @@
-"""Events told as text."""
+"""Events rendered as text."""

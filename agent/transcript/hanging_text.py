@@ -1,4 +1,4 @@
-"""Text whose wrapped lines stay under its first one: a column of labels remains one in a narrow terminal."""
+"""Text whose wrapped lines align under its first one: a column of labels stays a column in a narrow terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.text import Text
 
 
 class HangingText:
-    """A text that is indented by `indent` characters from its second line on."""
+    """A text indented by `indent` characters from its second line on."""
 
     def __init__(self, text: Text, indent: int) -> None:
         self.text = text

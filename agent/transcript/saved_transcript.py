@@ -1,4 +1,4 @@
-"""A run's transcript as text and as a page, told from its trace."""
+"""A run's transcript as text and as a page, made from its trace."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from agent.transcript.narrator import Narrator
-from nas.events import Event
+from nas.documents.atomic_files import write_text
 from nas.records.run_store import RunStore
 
 WIDTH = 120
@@ -16,8 +16,8 @@ WIDTH = 120
 def save_transcript(store: RunStore) -> None:
     """Write transcript.txt and transcript.html into the run folder."""
     console = _tell(store)
-    (store.folder / "transcript.html").write_text(console.export_html(clear=False), encoding="utf-8")
-    (store.folder / "transcript.txt").write_text(console.export_text(), encoding="utf-8")
+    write_text(store.folder / "transcript.html", console.export_html(clear=False))
+    write_text(store.folder / "transcript.txt", console.export_text())
 
 
 def tell_transcript(store: RunStore) -> str:
@@ -28,7 +28,7 @@ def tell_transcript(store: RunStore) -> str:
 def _tell(store: RunStore) -> Console:
     console = Console(file=io.StringIO(), record=True, width=WIDTH, force_terminal=True, color_system="truecolor")
     narrator = Narrator()
-    for record in store.load_trace():
-        for line in narrator.tell(Event(record["kind"], record["data"])):
+    for told in store.load_trace():
+        for line in narrator.tell(told.event):
             console.print(line, highlight=False)
     return console

@@ -1,1 +1,1 @@
-"""The delivery of what a search found."""
+"""The delivery of the networks a search found."""

@@ -1,4 +1,4 @@
-"""Asking the designer why a design was chosen, and keeping of its answer only what the records bear out."""
+"""Asks the designer why a design was chosen, and keeps only the part of its answer that the records bear out."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from langchain_core.tools import BaseTool
 from graphs.designer import Designer
 from graphs.tracing import ChatAnswer, ChatCall, call_chat_model, call_tool, derive_seed
 from nas.errors import ChatModelError
-from nas.events import Event, EventSink
-from nas.explanation.checking import CheckedClaim
-from nas.explanation.claims import Claim, derive_claims
-from nas.explanation.explanation import Explanation, explain_by_system, read_selection
+from nas.events import EventSink
+from nas.explanation.claims import derive_claims
+from nas.explanation.explanation import explain_by_system, read_selection
+from nas.records.explained import CheckedClaim, Claim, Explained, Explanation
 from nas.records.run_records import RunRecords
 from prompts import render
 from tools import build_select_claims, build_state_claims
@@ -31,14 +31,14 @@ class Explainer:
     def explain(self, records: RunRecords, candidate_id: str, index: int) -> Explanation:
         """The explanation of a candidate; by the system alone, with the reason, where the designer gives none.
 
-        A chat model that fails here costs a run nothing but its words: what was trained is delivered all the same.
+        A chat model that fails here costs a run only its explanation: what was trained is delivered all the same.
         """
         claims = derive_claims(records, candidate_id)
         try:
             found = self._ask(records, candidate_id, claims, index)
         except ChatModelError as error:
             found = explain_by_system(candidate_id, claims, f"the chat model could not be asked ({error})")
-        self.events(Event("explained", found.to_dict()))
+        self.events(Explained(found))
         return found
 
     def _ask(self, records: RunRecords, candidate_id: str, claims: tuple[Claim, ...], index: int) -> Explanation:
@@ -53,7 +53,7 @@ class Explainer:
         if not artifact or "claims" not in artifact:
             return explain_by_system(candidate_id, claims, f"{by} answered with no usable call of {tool.name}")
         if self.is_free:
-            checked = tuple(CheckedClaim(**claim) for claim in artifact["claims"])
+            checked = tuple(CheckedClaim.from_dict(claim) for claim in artifact["claims"])
             kept = [claim for claim in checked if claim.verdict != "dropped"]
             rest = explain_by_system(candidate_id, claims, "").selected if len(kept) < 3 else ()
             return Explanation(candidate_id, "claimed", by, rest, checked, len(claims))

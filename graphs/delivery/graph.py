@@ -14,12 +14,11 @@ from graphs.delivery.explainer import Explainer
 from graphs.delivery.state import DeliveryState
 from graphs.designer import Designer
 from graphs.tracing import trace_node
-from nas.events import Event, EventSink
-from nas.explanation.explanation import read_explanation
-from nas.training import TrainedPhase
+from nas.events import EventSink
+from nas.records.explained import Explanation
+from nas.records.outcomes import read_outcomes
+from nas.records.run_events import ApprovalAnswered
 from nas.workspace.workspace import Workspace
-
-_LONG_LISTS = ("operators", "files", "versions")  # they stay in metrics.json; graph state is small
 
 
 @dataclass(frozen=True)
@@ -38,21 +37,21 @@ class DeliveryNodes:
         trained = [trial.id for trial in self.workspace.trials if trial.state == "trained"]
         answer: object = interrupt({"winners": state["winners"], "trained": trained})
         answer = answer if isinstance(answer, list) else [answer]
-        self.events(Event("approval_answered", {"answer": answer}))
+        self.events(ApprovalAnswered(tuple(answer)))
         return {"approved": [candidate for candidate in answer if candidate in trained]}
 
     def train_fully(self, state: DeliveryState) -> dict[str, Any]:
         """Train every approved winner from scratch with the full recipe."""
-        return self._add(state, "full", lambda candidate: _without_curve(self.workspace.train_fully(candidate)))
+        return self._add(state, "full", lambda candidate: self.workspace.train_fully(candidate).to_brief())
 
     def distill(self, state: DeliveryState) -> dict[str, Any]:
         """Distill the teacher into every approved winner."""
-        return self._add(state, "distill", lambda candidate: _without_curve(self.workspace.distill(candidate)))
+        return self._add(state, "distill", lambda candidate: self.workspace.distill(candidate).to_brief())
 
     def explain(self, state: DeliveryState) -> dict[str, Any]:
         """Ask the designer, now that all figures are known, why each design was chosen; keep what the records bear."""
         explainer = Explainer(self.designer, state["drive"] == "autonomous", self.workspace.seed, self.events)
-        records = self.workspace.snapshot(state["outcomes"])
+        records = self.workspace.snapshot(read_outcomes(state["outcomes"]))
 
         def explain(candidate: str) -> dict[str, Any]:
             index = state["num_answers"] + state["approved"].index(candidate)
@@ -62,12 +61,11 @@ class DeliveryNodes:
 
     def export(self, state: DeliveryState) -> dict[str, Any]:
         """Deliver every approved winner as int8 firmware parts, verified in the TFLM runtime on the test split."""
-        records = self.workspace.snapshot(state["outcomes"])
+        records = self.workspace.snapshot(read_outcomes(state["outcomes"]))
 
         def deliver(candidate: str) -> dict[str, Any]:
-            explanation = read_explanation(state["outcomes"][candidate]["explanation"])
-            metrics = self.workspace.export(explanation, records)
-            return {name: value for name, value in metrics.items() if name not in _LONG_LISTS}
+            explanation = Explanation.from_dict(state["outcomes"][candidate]["explanation"])
+            return self.workspace.export(explanation, records).to_brief()
 
         return self._add(state, "metrics", deliver)
 
@@ -76,7 +74,7 @@ class DeliveryNodes:
         return {"outcomes": state["outcomes"]}
 
     def route_after_approve(self, state: DeliveryState) -> Literal["train_fully", "report"]:
-        """Nothing approved, nothing delivered."""
+        """The next node; nothing approved means nothing is delivered."""
         return "train_fully" if state["approved"] else "report"
 
     def _add(self, state: DeliveryState, key: str, act: Any) -> dict[str, Any]:
@@ -86,13 +84,8 @@ class DeliveryNodes:
         return {"outcomes": outcomes}
 
 
-def _without_curve(phase: TrainedPhase) -> dict[str, Any]:
-    """The figures of a trained phase; the curve is on disk, graph state stays small."""
-    return {name: value for name, value in phase.to_dict().items() if name != "curve"}
-
-
 def add_delivery(graph: StateGraph[Any, Any, Any, Any], nodes: DeliveryNodes, *, then: str) -> None:
-    """The steps of the delivery and the ways between them; it begins at `approve` and hands over to `then`."""
+    """Add the delivery's steps and the edges between them; it begins at `approve` and hands over to `then`."""
     steps = (nodes.approve, nodes.train_fully, nodes.distill, nodes.explain, nodes.export, nodes.report)
     for step in steps:
         graph.add_node(step.__name__, trace_node("delivery", step, nodes.events))

@@ -8,7 +8,8 @@ from typing_extensions import TypedDict  # what pydantic needs before Python 3.1
 
 
 class DeliveryState(TypedDict):
-    """winners: who was selected; approved: who may be delivered; outcomes: candidate id -> phase -> plain figures.
+    """winners: candidates selected; approved: those that may be delivered; outcomes: candidate id -> phase -> plain
+    figures, without the long ones (`CandidateOutcome.from_brief` reads them).
 
     drive and num_answers are the search's last: how the designer was driven, and how often it has answered.
     """

@@ -1,4 +1,4 @@
-"""What an autonomous designer's tool calls do: every call gets an answer, wrong ones say what would be right."""
+"""What an autonomous designer's tool calls do: every call is answered; for a wrong one, with what would be right."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from langchain_core.tools import BaseTool
 from graphs.conversation import PlainMessage, clean_text
 from graphs.design.proposals import describe_verdict, fill_proposal, judge_proposal
 from graphs.design.settings import DesignSettings
-from graphs.design.state import DesignState
+from graphs.design.state import DesignState, Effort
 from graphs.tracing import call_tool
-from nas.events import Event, EventSink
+from nas.events import EventSink
+from nas.records.run_events import ToolUnknown
 from nas.search.trial import Trial
 from nas.workspace.workspace import Workspace
 from tools import DESIGNING_TOOLS, build_toolbox
 
-CHARACTERS_PER_TOKEN = 3  # fewer than tokenizers make of English or JSON: rather too early than too late
-MAX_IDLE = 3  # answers in a row without a tool call; then the round is over
-MAX_PROPOSALS_AT_ONCE = 4  # in one answer: a designer shall learn from what is refused
+CHARACTERS_PER_TOKEN = 3  # fewer than in English or JSON, so that the limit is reached too early rather than too late
+MAX_IDLE = 3  # consecutive answers without a tool call before the round is over
+MAX_PROPOSALS_AT_ONCE = 4  # in one answer: a designer should learn from refusals
 _NUDGE = (
     "That held no tool call. Call propose_architecture or edit_architecture, then mini_train with the candidate id."
 )
@@ -30,18 +31,18 @@ _UNREADABLE = "A tool call could not be read: its arguments must be one short JS
 def is_round_over(state: DesignState, settings: DesignSettings, context_tokens: int | None = None) -> bool:
     """Whether the designer has used up what it may spend on one candidate, or has nothing left to do.
 
-    A conversation of more than `context_tokens`, the tools' answers that are still to be read included, ends too.
+    A conversation longer than `context_tokens`, counting tool answers not yet read, is over too.
     """
-    effort = state["effort"]
-    unread = sum(len(message["content"]) for message in state["dialogue"][effort["told"] :])
+    effort = Effort.from_dict(state["effort"])
+    unread = sum(len(message["content"]) for message in state["dialogue"][effort.told :])
     return (
-        effort["answers"] >= settings.max_answers
-        or effort["calls"] >= settings.max_calls
-        or effort["full"]
-        or (context_tokens is not None and effort["length"] + unread / CHARACTERS_PER_TOKEN > 0.9 * context_tokens)
-        or effort["tokens"] >= settings.max_tokens
-        or effort["seconds"] >= settings.max_seconds
-        or effort["idle"] >= MAX_IDLE
+        effort.answers >= settings.max_answers
+        or effort.calls >= settings.max_calls
+        or effort.full
+        or (context_tokens is not None and effort.length + unread / CHARACTERS_PER_TOKEN > 0.9 * context_tokens)
+        or effort.tokens >= settings.max_tokens
+        or effort.seconds >= settings.max_seconds
+        or effort.idle >= MAX_IDLE
         or (state["number"] >= settings.max_proposals and not state["pending"])
     )
 
@@ -62,9 +63,9 @@ class Consultation:
     num_taken: int = 0
 
     def answer(self, calls: list[dict[str, Any]], num_unreadable: int) -> list[PlainMessage]:
-        """A message for every call of a tool there is, in order; then what is wrong with the others, or with none.
+        """A message per call of an existing tool, in order; then one on what is wrong with the others, or with none.
 
-        Calls of unknown tools are answered in words: servers refuse a history with tools they were not offered.
+        Calls of unknown tools are answered in words: servers reject a history with tools they were not offered.
         """
         answers: list[PlainMessage] = [
             {
@@ -83,7 +84,7 @@ class Consultation:
         return [*answers, {"role": "human", "content": " ".join(complaints)}] if complaints else answers
 
     def _refuse(self, name: str) -> str:
-        self.events(Event("tool_unknown", {"tool": name, "known": list(self.toolbox)}))
+        self.events(ToolUnknown(name, tuple(self.toolbox)))
         return f"error: there is no tool {name[:80]!r}; call one of {', '.join(self.toolbox)}."
 
     def _answer(self, name: str, arguments: dict[str, Any]) -> str:
@@ -110,7 +111,7 @@ class Consultation:
         return describe_verdict(trial)
 
     def _find_pending(self, arguments: dict[str, Any]) -> str | None:
-        # whatever else stands beside it: only `evaluate` trains, within the run's limits
+        # whatever other calls accompany it: only `evaluate` trains, within the run's limits
         wanted = arguments.get("candidate_id")
         return next((trial["id"] for trial in self.pending if trial["id"] == wanted), None)
 

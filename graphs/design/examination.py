@@ -1,4 +1,4 @@
-"""Questions with known answers: what a chat model can be trusted with is found out before it designs."""
+"""Questions with known answers, which show before the search what a chat model can be trusted with."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def count_right_answers(designer: Designer, workspace: Workspace, events: EventS
 
 
 def choose_drive(num_right: int) -> Drive:
-    """Free choice of tools only for a model that made no mistake."""
+    """Autonomous only for a model that made no mistake, else guided."""
     return "autonomous" if num_right == len(QUESTIONS) else "guided"
 
 
 def _format(arguments: dict[str, Any]) -> str:
-    """Arguments as text that is equal where they mean the same: the order of edits is the model's to choose."""
+    """Arguments as text that is equal if they mean the same: the order of edits is up to the model."""
     edits = arguments.get("edits")
     if isinstance(edits, list):
         arguments = {**arguments, "edits": sorted(json.dumps(edit, sort_keys=True) for edit in edits)}

@@ -21,11 +21,13 @@ from graphs.design.examination import QUESTIONS, choose_drive, count_right_answe
 from graphs.design.proposals import describe_rejection, fill_proposal, judge_proposal
 from graphs.design.requests import Requests
 from graphs.design.settings import DesignSettings
-from graphs.design.state import DesignState, no_effort
+from graphs.design.state import DesignState, Effort
 from graphs.designer import Designer
 from graphs.tracing import Node, call_tool, trace_node
 from nas.errors import NoLegalCandidateError
-from nas.events import Event, EventSink
+from nas.events import EventSink
+from nas.records.run_events import CallsIgnored, DriveChosen
+from nas.search.search_events import FrontChanged
 from nas.search.trial import Trial
 from nas.workspace.workspace import Workspace
 from tools import build_edit_architecture, build_mini_train, build_pareto_status, build_propose_architecture
@@ -34,7 +36,7 @@ Step = Callable[["DesignNodes", DesignState], dict[str, Any]]
 
 
 def with_pending(step: Step) -> Step:
-    """The node, before which the workspace gets back the legal trials that wait in the state: a restart loses them."""
+    """The node, run after restoring to the workspace the legal trials waiting in the state: a restart loses them."""
 
     @functools.wraps(step)
     def stepped(self: DesignNodes, state: DesignState) -> dict[str, Any]:
@@ -60,16 +62,15 @@ class DesignNodes:
 
     def examine(self, state: DesignState) -> dict[str, Any]:  # noqa: ARG002  # a node takes the state
         """Decide how the designer is driven: as the settings say, or by questions with known answers."""
-        found: dict[str, Any]
         if self.settings.drive != "auto":
-            found = {"drive": self.settings.drive, "by": "setting"}
+            found = DriveChosen(self.settings.drive, by="setting")
         elif not self.designer.is_checked:
-            found = {"drive": "guided", "by": "kind"}
+            found = DriveChosen("guided", by="kind")
         else:
             right = count_right_answers(self.designer, self.workspace, self.events)
-            found = {"drive": choose_drive(right), "by": "check", "num_right": right, "num_asked": len(QUESTIONS)}
-        self.events(Event("drive_chosen", found))
-        return {"drive": found["drive"]}
+            found = DriveChosen(choose_drive(right), by="check", num_right=right, num_asked=len(QUESTIONS))
+        self.events(found)
+        return {"drive": found.drive}
 
     @with_pending
     def propose(self, state: DesignState) -> dict[str, Any]:
@@ -90,7 +91,7 @@ class DesignNodes:
             pending=list(state["pending"]),
             num_trained=state["num_trained"],
         )
-        answers = consultation.answer(state["calls"], state["effort"]["unreadable"])
+        answers = consultation.answer(state["calls"], Effort.from_dict(state["effort"]).unreadable)
         return {
             "number": consultation.number,
             "dialogue": [*state["dialogue"], *answers],
@@ -105,7 +106,7 @@ class DesignNodes:
         return self._close_round(state) if state["drive"] == "autonomous" else self._screen_proposal(state)
 
     def _screen_proposal(self, state: DesignState) -> dict[str, Any]:
-        """Guided: the one design that was asked for."""
+        """Guided: judge the one design that was asked for."""
         trial = judge_proposal(self.workspace, self._take_proposal(state), self.events)
         if trial.state == "proposed":
             return {"candidates": [*state["candidates"], trial.to_dict()]}
@@ -119,22 +120,22 @@ class DesignNodes:
             return proposal.refuse(tool.name, f"the answer held no call of {tool.name}")
         made, *others = state["calls"]
         if others:
-            self.events(Event("calls_ignored", {"tools": [call["name"] for call in others]}))
+            self.events(CallsIgnored(tuple(call["name"] for call in others)))
         if made["name"] != tool.name:
             return proposal.refuse(tool.name, f"the answer called {made['name'][:80]} instead of {tool.name}")
         return fill_proposal(proposal, tool, made["args"], self.events)
 
     def _close_round(self, state: DesignState) -> dict[str, Any]:
-        """Autonomous: the candidates the designer chose, else its latest legal one; the others are left untrained."""
-        number = state["number"]
+        """Autonomous: take the candidates the designer chose, else its latest legal one; leave the others untrained."""
+        number, effort = state["number"], Effort.from_dict(state["effort"])
         chosen = state["chosen"] or [trial["id"] for trial in state["pending"][-1:]]
         for trial in state["pending"]:
             if trial["id"] not in chosen:
                 self.workspace.pass_over(trial["id"])
         update: dict[str, Any] = {}
-        if number == state["effort"]["number"]:  # nothing was proposed: that too uses up a proposal
+        if number == effort.number:  # proposing nothing uses up a proposal too
             number += 1
-            reason = f"no proposal in {state['effort']['answers']} answers"
+            reason = f"no proposal in {effort.answers} answers"
             refused = self.workspace.open_proposal(number).refuse("mini_train", reason)
             judge_proposal(self.workspace, refused, self.events)
             update["rejections"] = self._add_rejections(state, [refused])
@@ -142,7 +143,7 @@ class DesignNodes:
             "number": number,
             "calls": [],
             "dialogue": [],
-            "effort": no_effort(number),
+            "effort": Effort(number).to_dict(),
             "pending": [],
             "chosen": [],
             "candidates": [trial for trial in state["pending"] if trial["id"] in chosen],
@@ -162,9 +163,10 @@ class DesignNodes:
 
     def reflect(self, state: DesignState) -> dict[str, Any]:  # noqa: ARG002  # a node takes the state
         """Bring the front up to date; it becomes part of the next prompt."""
-        artifact = call_tool(build_pareto_status(self.workspace), {}, self.events).artifact
-        self.events(Event("front_changed", {key: artifact[key] for key in ("front", "size", "hypervolume")}))
-        return {"hypervolume": artifact["hypervolume"]}
+        told = call_tool(build_pareto_status(self.workspace), {}, self.events).artifact
+        changed = FrontChanged.from_dict({key: told[key] for key in ("front", "size", "hypervolume")})
+        self.events(changed)
+        return {"hypervolume": changed.hypervolume}
 
     def select(self, state: DesignState) -> dict[str, Any]:
         """Hand on the front's most accurate members, by validation accuracy."""
@@ -185,18 +187,18 @@ class DesignNodes:
         return num_trials >= self.settings.max_trials or state["number"] >= self.settings.max_proposals
 
     def route_after_propose(self, state: DesignState) -> Literal["consult", "screen"]:
-        """An autonomous designer's calls are answered, a guided one's design is screened."""
+        """The next node: an autonomous designer's calls are answered, a guided one's design is screened."""
         return "consult" if state["drive"] == "autonomous" else "screen"
 
     def route_after_consult(self, state: DesignState) -> Literal["screen", "propose"]:
-        """The conversation goes on until a candidate is chosen or the round is over."""
+        """The next node: the conversation continues until a candidate is chosen or the round is over."""
         return "screen" if state["chosen"] or self._is_round_over(state) else "propose"
 
     def _is_round_over(self, state: DesignState) -> bool:
         return is_round_over(state, self.settings, self.designer.context_tokens)
 
     def route_after_screen(self, state: DesignState) -> Literal["evaluate", "propose", "select"]:
-        """Legal candidates are trained once there are enough; else the designer goes on while proposals are left."""
+        """Legal candidates are trained once there are enough; else the designer continues while proposals are left."""
         num_waiting, is_over = len(state["candidates"]), self._is_over(state)
         is_full = num_waiting >= self.settings.batch or state["drive"] == "autonomous"
         if num_waiting and (is_full or is_over):
@@ -204,12 +206,12 @@ class DesignNodes:
         return "select" if is_over else "propose"
 
     def route_after_reflect(self, state: DesignState) -> Literal["propose", "select"]:
-        """Again, or done."""
+        """The next node: propose again, or select."""
         return "select" if self._is_over(state) else "propose"
 
 
 def add_design(graph: StateGraph[Any, Any, Any, Any], nodes: DesignNodes, *, then: str) -> None:
-    """The steps of the design loop and the ways between them; it begins at `examine` and hands over to `then`."""
+    """Add the design loop's steps and the edges between them; it begins at `examine` and hands over to `then`."""
     steps = (nodes.examine, nodes.propose, nodes.consult, nodes.screen, nodes.evaluate, nodes.reflect, nodes.select)
     for step in cast("Sequence[Node[DesignState]]", steps):
         graph.add_node(step.__name__, trace_node("design", step, nodes.events))

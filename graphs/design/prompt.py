@@ -8,6 +8,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from graphs.design.settings import DesignSettings
+from nas.quantities import format_accuracy
 from nas.search.pareto import summarize_member
 from nas.search.trial import Trial
 from nas.space.search_space import format_choice
@@ -25,7 +26,7 @@ def write_prompt(
     parent: Trial | None = None,
     autonomous: bool = False,
 ) -> list[BaseMessage]:
-    """Role and task; what changes from candidate to candidate stands last, so that a local model reads it alone anew.
+    """Role and task; what changes from candidate to candidate comes last, so that a local model rereads only that.
 
     Its length is bounded by the settings and the number of stages, however long the run.
     """
@@ -70,4 +71,4 @@ def _describe_outcome(trial: Trial, workspace: Workspace) -> str:
     if trial.validation_accuracy is None:
         return f"training {trial.state}, {trial.reason}"
     place = "on the front" if any(member.id == trial.id for member in workspace.index.front) else "not on the front"
-    return f"{trial.validation_accuracy:.2%} with {trial.priced.macs / 1e6:.2f}M MACs, {place}"
+    return f"{format_accuracy(trial.validation_accuracy)} with {trial.priced.macs / 1e6:.2f}M MACs, {place}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.messages import BaseMessage
@@ -12,11 +12,12 @@ from langchain_core.tools import BaseTool
 from graphs.conversation import NO_TEXT, from_plain, to_plain
 from graphs.design.prompt import write_prompt
 from graphs.design.settings import DesignSettings
-from graphs.design.state import DesignState
+from graphs.design.state import DesignState, Effort
 from graphs.designer import Designer
 from graphs.tracing import ChatAnswer, ChatCall, call_chat_model, derive_seed
 from nas.errors import ConversationTooLongError
-from nas.events import Event, EventSink
+from nas.events import EventSink
+from nas.search.search_events import FeedbackGiven
 from nas.search.suggestions import suggest
 from nas.search.trial import Trial, format_candidate_id
 from nas.workspace.workspace import Workspace
@@ -25,7 +26,7 @@ from tools import build_edit_architecture, build_propose_architecture, build_too
 
 @dataclass(frozen=True)
 class Requests:
-    """Writes the prompts, offers the tools and takes the answers into the state."""
+    """Writes the prompts, offers the tools and puts the answers into the state."""
 
     designer: Designer
     workspace: Workspace
@@ -34,7 +35,7 @@ class Requests:
     events: EventSink
 
     def build_toolbox(self, number: int) -> dict[str, BaseTool]:
-        """Every tool an autonomous designer may call, by name; proposal `number` is the next it can fill."""
+        """Every tool an autonomous designer may call, by name; `number` is the next proposal it can fill."""
         return dict(build_toolbox(self.workspace, self.workspace.open_proposal(number)))
 
     def ask_for_design(self, state: DesignState) -> dict[str, Any]:
@@ -52,17 +53,17 @@ class Requests:
 
     def ask_freely(self, state: DesignState) -> dict[str, Any]:
         """Autonomous: the next message of the conversation about the open candidate, with every tool on offer."""
-        effort, toolbox = state["effort"], self.build_toolbox(state["number"] + 1)
+        effort, toolbox = Effort.from_dict(state["effort"]), self.build_toolbox(state["number"] + 1)
         if state["dialogue"]:
             messages = from_plain(state["dialogue"])
         else:
             messages = self._write_prompt(state, state["number"] + 1, autonomous=True)
         try:
-            answer = self._call(state, messages, list(toolbox.values()), "auto", num_told=effort["told"])
+            answer = self._call(state, messages, list(toolbox.values()), "auto", num_told=effort.told)
         except ConversationTooLongError:
             if not state["dialogue"]:
-                raise  # the task alone is too long: no shorter conversation will help
-            return {"calls": [], "effort": {**effort, "full": True}, "candidates": []}
+                raise  # the task itself is too long: no shorter conversation will help
+            return {"calls": [], "effort": replace(effort, full=True).to_dict(), "candidates": []}
         known = [call for call in answer.calls if call["name"] in toolbox]
         said = {"role": "ai", "content": answer.message.text or ("" if known else NO_TEXT)}
         dialogue = [*map(to_plain, messages), said | ({"tool_calls": known} if known else {})]
@@ -70,22 +71,12 @@ class Requests:
             "num_answers": state["num_answers"] + 1,
             "calls": answer.calls,
             "dialogue": dialogue,
-            "effort": {
-                **effort,
-                "answers": effort["answers"] + 1,
-                "calls": effort["calls"] + len(answer.calls),
-                "tokens": effort["tokens"] + answer.tokens,
-                "length": answer.tokens,
-                "seconds": round(effort["seconds"] + answer.seconds, 3),
-                "idle": 0 if answer.calls else effort["idle"] + 1,
-                "unreadable": answer.num_unreadable,
-                "told": len(dialogue),
-            },
+            "effort": _add(effort, answer, len(dialogue)).to_dict(),
             "candidates": [],
         }
 
     def _choose_tool(self, state: DesignState, number: int) -> tuple[Trial | None, BaseTool]:
-        """The parent and the tool that edits it, or no parent and the tool for a whole design; with masks if taken."""
+        """The parent and the tool that edits it, or None and the tool for a whole design; with masks if used."""
         workspace = self.workspace
         proposal = workspace.open_proposal(number)
         masked = self.settings.masked and self.designer.takes_masks
@@ -110,14 +101,14 @@ class Requests:
         niche = workspace.steering.pick_niche(number)
         trends, rejected = workspace.trends, tuple(workspace.index.recent_rejected)
         suggestions = suggest(trends, rejected, workspace.budget, niche)
-        told = {
-            "candidate": format_candidate_id(number),
-            "parent": parent.id if parent else None,
-            "niche": str(niche) if niche else None,
-            "suggestions": list(suggestions),
-            "rejections": list(state["rejections"]),
-        }
-        self.events(Event("feedback_given", told))
+        told = FeedbackGiven(
+            candidate=format_candidate_id(number),
+            parent=parent.id if parent else None,
+            niche=str(niche) if niche else None,
+            suggestions=tuple(suggestions),
+            rejections=tuple(state["rejections"]),
+        )
+        self.events(told)
         return write_prompt(
             workspace,
             self.settings,
@@ -141,3 +132,18 @@ class Requests:
         seed = derive_seed(self.workspace.seed, "answer", index)
         call = ChatCall(messages, tools, tool_choice, seed, index, num_told)
         return call_chat_model(self.designer.answers, call, self.events)
+
+
+def _add(effort: Effort, answer: ChatAnswer, num_messages: int) -> Effort:
+    """The effort after one more answer, with `num_messages` in the conversation then."""
+    return replace(
+        effort,
+        answers=effort.answers + 1,
+        calls=effort.calls + len(answer.calls),
+        tokens=effort.tokens + answer.tokens,
+        length=answer.tokens,
+        seconds=round(effort.seconds + answer.seconds, 3),
+        idle=0 if answer.calls else effort.idle + 1,
+        unreadable=answer.num_unreadable,
+        told=num_messages,
+    )

@@ -20,8 +20,8 @@ class DesignSettings(BaseModel):
     that. An autonomous model has `max_answers`, `max_calls` (of tools), `max_tokens` (read and written) and
     `max_seconds` for each candidate.
 
-    Guided, `batch` legal candidates are collected before they are trained together; the designer learns of their
-    results only then. That decides what it sees, and so the run; how many workers train them does not.
+    Guided, `batch` legal candidates are collected before they are trained together; only then does the designer learn
+    their results. That determines what it sees, and hence the run; the number of workers that train them does not.
 
     `masked`: a model that takes masks is offered legal and new designs only. `num_niches` bins of MACs steer the search
     to where it has looked least (0: no steering); while masked, every `whole_every`-th proposal is a whole design in

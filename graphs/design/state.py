@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from typing_extensions import TypedDict  # what pydantic needs before Python 3.12
@@ -13,8 +15,8 @@ class DesignState(TypedDict):
     drive: "guided" or "autonomous", "" before the designer was examined; number: proposals so far; num_answers: the
     chat model's answers so far; parent: the candidate the open proposal edits; calls: the tool calls of the last
     answer; dialogue: an autonomous designer's messages since it was asked for the open candidate; effort: what that
-    took; pending: legal candidates that wait for its choice; chosen: those to be trained; candidates: legal and about
-    to be trained; rejections: the latest reasons, newest last.
+    took, as `Effort.to_dict` writes it; pending: legal candidates that wait for its choice; chosen: those to be
+    trained; candidates: legal and about to be trained; rejections: the latest reasons, newest last.
     """
 
     drive: str
@@ -33,15 +35,35 @@ class DesignState(TypedDict):
     winners: list[str]
 
 
-def no_effort(number: int) -> dict[str, Any]:
-    """The effort for a candidate before the first answer; `number`: proposals before it.
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What an autonomous designer has spent on a candidate; `number`: proposals before it.
 
-    answers, tool calls and tokens are counted, seconds are those of the chat model; length: tokens of the conversation
-    with the last answer; full: it grew longer than the model can read; idle counts answers in a row without a call;
-    unreadable counts the calls of the last answer that nobody could read; told: messages that the trace holds already.
+    `answers`, tool `calls` and `tokens` are counted, `seconds` are those of the chat model; `length`: tokens of the
+    conversation with the last answer; `full`: it grew longer than the model can read; `idle` counts answers in a row
+    without a call; `unreadable` counts the unreadable calls of the last answer; `told`: messages already in the
+    trace.
     """
-    counted = ("answers", "calls", "tokens", "length", "idle", "unreadable", "told")
-    return {"number": number, "seconds": 0.0, "full": False} | dict.fromkeys(counted, 0)
+
+    number: int
+    seconds: float = 0.0
+    full: bool = False
+    answers: int = 0
+    calls: int = 0
+    tokens: int = 0
+    length: int = 0
+    idle: int = 0
+    unreadable: int = 0
+    told: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plain form held in the state."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Effort:
+        """The effort from its `to_dict` form."""
+        return cls(**data)
 
 
 def start_state() -> DesignState:
@@ -53,7 +75,7 @@ def start_state() -> DesignState:
         parent=None,
         calls=[],
         dialogue=[],
-        effort=no_effort(0),
+        effort=Effort(0).to_dict(),
         pending=[],
         chosen=[],
         candidates=[],

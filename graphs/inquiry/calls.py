@@ -1,4 +1,4 @@
-"""One function a topic: the tool calls that answer a question, or none where the topic does not apply to it."""
+"""One function per topic: the tool calls that answer a question, or none if the topic does not apply to it."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _OBJECTIVES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 
 
 def call_of(tool: str, **args: Any) -> ToolCall:
-    """The call of a tool with these arguments."""
+    """A call of the tool with these arguments."""
     return {"tool": tool, "args": args}
 
 
 def _about(asked: Question, tool: str) -> list[ToolCall]:
-    """A tool about a network; what never was one is explained by its verdict."""
+    """A call of a tool about a network; a proposal that never became one is explained by its verdict."""
     if asked.subject is None:
         return []
     if asked.trial is not None and asked.trial.architecture is None:
@@ -68,7 +68,7 @@ def _what_if(asked: Question) -> list[ToolCall]:
         return [call_of("price_edits", candidate_id=asked.subject, edits=edits)]
     intended = tuple(
         stage for intent in asked.intents for stage in intent.stages
-    )  # it is what the question intents already
+    )  # the network already is what the question intends
     stages = dict.fromkeys(intended or asked.stages or range(1, asked.records.space.num_stages + 1))
     return [call_of("describe_stage", candidate_id=asked.subject, stage=number) for number in stages]
 
@@ -94,7 +94,7 @@ def _compare(asked: Question) -> list[ToolCall]:
 
 
 def _find_meant_pair(asked: Question) -> list[Trial]:
-    """Two candidates by what they are: "best against smallest", "the winner and the runner-up"."""
+    """Two candidates named by their roles: "best against smallest", "the winner and the runner-up"."""
     winner, trained = default_candidate(asked.records), asked.records.trained
     if winner is not None and _RUNNER_UP.search(asked.text):
         return [winner, *(trial for trial in trained if trial.id != winner.id)][:2]
@@ -104,7 +104,7 @@ def _find_meant_pair(asked: Question) -> list[Trial]:
 
 
 def _find_others(asked: Question, one: str) -> list[Trial]:
-    """Whom a single candidate is compared with: its parent, the runner-up, a role, the winner, any other one."""
+    """What to compare a single candidate with: its parent, the runner-up, one named by role, the winner, any other."""
     records, trial = asked.records, asked.records.get(one)
     parent = records.get(trial.parent) if trial is not None and trial.parent else None
     others = [parent if _PARENT.search(asked.text) else None]
@@ -133,7 +133,7 @@ def _compute(asked: Question) -> list[ToolCall]:
 
 
 def _stage(asked: Question) -> list[ToolCall]:
-    """The stages named; with a value that a stage does not have, also what it would do there."""
+    """The stages named; if with a value that a stage does not have, also what that value would do there."""
     calls = _about(asked, "explain")
     if not calls or calls[0]["tool"] == "tell_verdict" or not asked.stages:
         return calls
@@ -162,8 +162,8 @@ def _counts(asked: Question) -> list[ToolCall]:
 def _delivery(asked: Question) -> list[ToolCall]:
     delivered = asked.records.delivered
     named = asked.candidates[0] if asked.candidates else asked.meant.id if asked.meant else None
-    whom = named or next(iter(delivered), asked.subject)
-    return [call_of("tell_delivery", candidate_id=whom)] if whom else []
+    candidate = named or next(iter(delivered), asked.subject)
+    return [call_of("tell_delivery", candidate_id=candidate)] if candidate else []
 
 
 def _run(asked: Question) -> list[ToolCall]:  # noqa: ARG001  # as above

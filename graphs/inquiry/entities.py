@@ -1,4 +1,4 @@
-"""What a question means by misspelled words, and whom by what a candidate is: the winner, the smallest."""
+"""The entities a question means: misspelled words mended, and candidates named by their roles (the winner)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _SPELLED = (
     *("stride", "swish", "winner", "without"),
 )
 _DIGITS = {word: str(number) for number, word in enumerate(("two", "three", "four", "five", "six", "seven"), start=2)}
-_ONE = re.compile(r"\b(to|of|stage|just|only|stride|depth) one\b", re.I)  # elsewhere it counts nothing: "this one"
+_ONE = re.compile(r"\b(to|of|stage|just|only|stride|depth) one\b", re.I)  # elsewhere it is not a number: "this one"
 _PAIR = re.compile(r"\bcandidates\s+(\d+)\s*(?:,|and|&|or|vs\.?)\s*(\d+)\b", re.I)
-_TYPOS_FROM = 5  # letters; shorter words are too near to each other
+_TYPOS_FROM = 5  # letters; shorter words are too similar to each other
 _LIKENESS = 0.8
 
 _ROLES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
@@ -33,7 +33,7 @@ _ROLES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 
 
 def mend_spelling(question: str) -> str:
-    """The question with number words as digits, and misspelled words mended that the rules here must read."""
+    """The question with number words as digits, and misspellings of words that the rules look for corrected."""
 
     def mend(match: re.Match[str]) -> str:
         word = match[0].lower()
@@ -50,7 +50,7 @@ def mend_spelling(question: str) -> str:
 
 
 def find_role(question: str, records: RunRecords) -> Trial | None:
-    """The candidate that a question means by what it is: the winner, the runner-up, the smallest, the best one."""
+    """The candidate that a question names by its role: the winner, the runner-up, the smallest, the best one."""
     role = next((role for role, pattern in _ROLES if pattern.search(question)), None)
     if role is None or not records.trained:
         return None
@@ -64,7 +64,7 @@ def find_role(question: str, records: RunRecords) -> Trial | None:
 
 
 def default_candidate(records: RunRecords) -> Trial | None:
-    """Whom a question means that names nobody: the selected candidate, else the most accurate one."""
+    """The candidate a question means if it names none: the selected one, else the most accurate one."""
     if records.winners and (winner := records.get(records.winners[0])) is not None:
         return winner
     return records.trained[0] if records.trained else None

@@ -1,4 +1,4 @@
-"""Is every figure of an answer one that a tool gave, and about whom it was given?"""
+"""Is every figure in an answer one that a tool gave, and gave for that candidate?"""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Told:
 
 
 def find_unsupported(answer: str, told: Sequence[Told]) -> list[str]:
-    """The figures of an answer that no tool gave, or that were given for another candidate."""
+    """The figures in an answer that no tool gave, or that were given for another candidate."""
     segments = [segment for item in told for segment in _split(item)]
     wrong: list[str] = []
     for sentence in _SEGMENT.split(spell_mentions(_MARKERS.sub("", _EMPHASIS.sub("", answer)))):
@@ -36,8 +36,8 @@ def find_unsupported(answer: str, told: Sequence[Told]) -> list[str]:
         ]
         for quantity in read_quantities(sentence):
             if not any(_is_same(quantity, other) for other in known):
-                whom = f" of {', '.join(sorted(ids))}" if ids else ""
-                wrong.append(f"{quantity.text}{whom}")
+                owner = f" of {', '.join(sorted(ids))}" if ids else ""
+                wrong.append(f"{quantity.text}{owner}")
     return wrong
 
 
@@ -56,7 +56,7 @@ def _split(item: Told) -> Iterable[tuple[frozenset[str], list[Quantity]]]:
 
 
 def _is_same(said: Quantity, given: Quantity) -> bool:
-    """Equal as far as both are written, in the same unit where both have one; a sign counts only where both have it."""
+    """Equal to the precision of both, in the same unit if both have one, whatever their signs."""
     if said.unit and given.unit and said.unit != given.unit:
         return False
     return abs(abs(said.value) - abs(given.value)) <= max(said.tolerance, given.tolerance)

@@ -1,8 +1,8 @@
 """One question: interpret -> consult -> (interpret again | check) -> close.
 
 A chat model that proved able to choose its tools interprets freely, and what it says is checked against what the tools
-said; for any other one the router interprets, and the tools' own sentences are the answer. Which tools there are, and
-that training waits for a person, is decided here and by nothing that a question or an answer says.
+said; for any other the router interprets, and the tools' own sentences are the answer. Which tools exist, and that
+training waits for a person, is decided here; nothing that a question or an answer says can change it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MAX_ANSWERS = 8  # of the chat model for one question
 MAX_CALLS = 8  # tool calls for one question
 MAX_COMPLAINTS = 1
 NUM_TURNS_SHOWN = 4
-_HYPOTHETICAL_TOOLS = ("price_edits", "train_what_if")  # whose answers speak of networks that are not on record
+_HYPOTHETICAL_TOOLS = ("price_edits", "train_what_if")  # their answers speak of networks that are not on record
 CAN_ANSWER = (
     "I can answer from this run's records and estimators: why a candidate was chosen, rejected or beaten; what another "
     "kernel, stride, width, expansion, SE, skip, activation or depth would do; comparisons; how sure an accuracy is; "
@@ -99,7 +99,7 @@ class InquiryNodes:
         """Make the calls; every one gets an answer, and training asks a person first."""
         messages, calls = list(state["messages"]), list(state["calls"])
         for made in state["pending"]:
-            # where a person is asked, this node runs again with the answer: the other tools only read
+            # if a person is asked, this node runs again with the answer; that is safe, as the other tools only read
             answered = call_tool(self.toolbox[made["name"]], made["args"], self.events)
             text = plain_lines(answered.text)
             made_trial = (answered.artifact or {}).get("trial")
@@ -145,18 +145,18 @@ class InquiryNodes:
         return {"answer": quote_tools(state["calls"]), "is_declined": is_declined}
 
     def route_after_interpret(self, state: InquiryState) -> Literal["consult", "check", "close"]:
-        """Calls are made; words without calls are checked; a declined question is closed."""
+        """The next node: calls are made; text without calls is checked; a declined question is closed."""
         if state["pending"]:
             return "consult"
         return "check" if state["mode"] == "model" else "close"
 
     def route_after_consult(self, state: InquiryState) -> Literal["interpret", "close"]:
-        """The chat model reads what the tools said while it may still answer."""
+        """The next node: the chat model reads what the tools said, as long as it may still answer."""
         may_go_on = state["num_answers"] < MAX_ANSWERS and len(state["calls"]) < MAX_CALLS
         return "interpret" if state["mode"] == "model" and may_go_on else "close"
 
     def route_after_check(self, state: InquiryState) -> Literal["interpret", "close"]:
-        """Once more after a complaint, else done."""
+        """The next node: interpret once more after a complaint, else close."""
         return "close" if state["answer"] or state["num_answers"] >= MAX_ANSWERS else "interpret"
 
 
@@ -188,7 +188,7 @@ def _failed(answered: ToolMessage) -> bool:
 
 
 def add_inquiry(graph: StateGraph[Any, Any, Any, Any], nodes: InquiryNodes, *, then: str) -> None:
-    """The steps of a question and the ways between them; it begins at `interpret` and hands over to `then`."""
+    """Add the steps of a question and the edges between them; it begins at `interpret` and hands over to `then`."""
     for step in (nodes.interpret, nodes.consult, nodes.check, nodes.close):
         graph.add_node(step.__name__, step)
     graph.add_conditional_edges("interpret", nodes.route_after_interpret)

@@ -1,4 +1,4 @@
-"""A question about a run with what it mentions, and what the one before it was about."""
+"""A question about a run with the entities in it, and what the previous one was about."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphs.inquiry.edit_intents import Intent, resolve_edits
 from graphs.inquiry.entities import default_candidate, find_role
-from graphs.inquiry.intents import Intent, resolve_edits
 from nas.records.run_records import RunRecords
 from nas.search.trial import Trial
 from nas.space.search_space import Edit
@@ -18,7 +18,7 @@ POINTS_BACK = re.compile(r"\b(?:it|its|it's|this|that|same|there|the (?:network|
 
 @dataclass(frozen=True, slots=True)
 class Focus:
-    """What the last answer was about, for questions that lean on it ("and c006?", "train it")."""
+    """What the last answer was about, for questions that refer back to it ("and c006?", "train it")."""
 
     candidate: str | None = None
     tool: str | None = None
@@ -27,7 +27,7 @@ class Focus:
 
 @dataclass(frozen=True)
 class Question:
-    """A question with what it mentions. `subject`: the trial it is about, named, meant or understood."""
+    """A question with the entities in it. `subject`: the trial it is about, named, meant or implied."""
 
     text: str
     records: RunRecords
@@ -38,7 +38,7 @@ class Question:
 
     @property
     def subject(self) -> str | None:
-        """The id of the candidate it is about, also one that does not exist; None where the run has none."""
+        """The id of the candidate it is about, even one that does not exist; None if the run has none."""
         if self.candidates:
             return self.candidates[0]
         if (meant := self.meant) is not None:
@@ -50,12 +50,12 @@ class Question:
 
     @property
     def meant(self) -> Trial | None:
-        """The candidate it names by what it is: the winner, the smallest."""
+        """The candidate it names by its role: the winner, the smallest."""
         return find_role(self.text, self.records)
 
     @property
     def trial(self) -> Trial | None:
-        """The subject's trial."""
+        """The subject's trial; None if there is none."""
         return self.records.get(self.subject) if self.subject else None
 
     @property
@@ -67,7 +67,7 @@ class Question:
         return resolve_edits(self.intents, trial.architecture, self.records.space)
 
     def changes(self, edit: Edit) -> bool:
-        """Whether an edit sets anything that its stage is not already; true for a stage that does not exist."""
+        """Whether an edit would change its stage; true for a stage that does not exist."""
         architecture = self.trial.architecture if self.trial else None
         if architecture is None or not 1 <= edit.stage <= len(architecture.stages):
             return True

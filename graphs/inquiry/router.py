@@ -1,8 +1,8 @@
 """From a question to the tool calls that answer it, without a language model.
 
 A small language model picks the right tool three times in ten. Here a classifier says what a question is about, and one
-function a topic turns that and what is mentioned into calls. Neither states a figure: they only choose which tool
-speaks.
+function per topic turns that and the entities in the question into calls. Neither states a figure: they only choose
+which tool speaks.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import re
 from dataclasses import dataclass
 
 from graphs.inquiry.calls import CALLS, ToolCall, call_of
+from graphs.inquiry.edit_intents import find_intents
 from graphs.inquiry.entities import mend_spelling
-from graphs.inquiry.intents import find_intents
 from graphs.inquiry.question import Focus, Question
 from graphs.inquiry.topics import Topic, load_topics
 from nas.explanation.notation import find_candidates, find_stages
 from nas.records.run_records import RunRecords
 
-_SURE = 0.1  # a topic (of 20) that is less likely than this is a guess
-_CLOSE = 0.6  # a second topic that is this near to the first is answered, too
+_SURE = 0.1  # a topic (of 20) less likely than this is a guess
+_CLOSE = 0.6  # a second topic at least this likely, relative to the first, is answered too
 _MAX_LEANING_WORDS = 6
 _LEANS = re.compile(r"^\s*(?:and|what about|how about|same for|ok|then|also)\b", re.I)
 
@@ -33,7 +33,7 @@ class Route:
 
 
 def route_question(question: str, records: RunRecords, focus: Focus) -> Route:
-    """The route of a question; never raises, whatever the question holds."""
+    """The route of a question; never raises, whatever the question."""
     text = mend_spelling(question)
     if not re.search(r"\w\w", text):
         return Route(reason="there is no question in it")

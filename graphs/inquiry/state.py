@@ -29,7 +29,7 @@ class InquiryState(TypedDict):
     """question, and history: earlier turns, oldest first; messages: the chat model's conversation about the question.
 
     pending: tool calls to be made; calls: those that were, with their texts; num_answers: the chat model's;
-    num_complaints: how often it was told that its words hold what no tool said.
+    num_complaints: how often it was told that no tool supports what it said.
     """
 
     question: str
@@ -47,7 +47,7 @@ class InquiryState(TypedDict):
 
 
 def start_inquiry(question: str, history: list[dict[str, Any]], mode: Mode) -> InquiryState:
-    """The state of a question before anything was done for it."""
+    """The state of a question before anything has been done about it."""
     return InquiryState(
         question=question,
         history=history,

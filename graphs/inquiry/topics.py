@@ -1,7 +1,7 @@
 """What a question is about, learned from example questions (questions.toml); no language model, no figures.
 
-A linear classifier over words and pieces of words: pieces bridge typos and inflections, and what was learned can be
-read and mended as text.
+A linear classifier over words and pieces of words: pieces bridge typos and inflections, and the examples it learns
+from can be read and corrected as text.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 
 from nas.explanation.notation import CANDIDATE, STAGE, find_candidates
 
-_STAGE = re.compile(rf"{STAGE.pattern}(?:\s*(?:,|and|&|\+|to|-)\s*\d+)*", re.I)  # with the value it shall have
-_TELLING = ("proposal", "trial", "number")  # words that stay: "proposal 5" may be one that failed
+_STAGE = re.compile(rf"{STAGE.pattern}(?:\s*(?:,|and|&|\+|to|-)\s*\d+)*", re.I)  # a stage, or a list or range of stages
+_TELLING = ("proposal", "trial", "number")  # words that are kept: "proposal 5" may be one that failed
 _NUMBER = re.compile(r"\d[\d.,]*")
 _REGULARIZATION = 20.0
 
@@ -50,7 +50,7 @@ class Topics:
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline, make_union
 
-        from graphs.inquiry.intents import names_a_change
+        from graphs.inquiry.edit_intents import names_a_change
 
         words = TfidfVectorizer(tokenizer=str.split, token_pattern=None, ngram_range=(1, 3), sublinear_tf=True)
         pieces = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True)
@@ -64,12 +64,13 @@ class Topics:
 
 
 def normalize(question: str, *, has_intent: bool) -> str:
-    """The question in lower case with placeholders for ids, stages and numbers, and marks of what it mentions."""
+    """The question in lower case with placeholders for ids, stages and numbers, and markers for what it contains."""
     text = question.lower()
     text = CANDIDATE.sub(lambda match: match[0] if match[0].startswith(_TELLING) else " candid ", text)
     text = _NUMBER.sub(" num ", _STAGE.sub(" stagenum ", text))
     words = re.findall(r"[^\W_]+|[%?/]", text)
     marks = ["markpair"] if len(find_candidates(question)) > 1 else []
+    # "wish" is an intent: its letters are features of the classifier, so that renaming it would change what it learns
     marks += ["markwish"] if has_intent else []
     marks += ["markshort"] if len(words) <= 2 else []
     return " ".join(["^", *words, *marks])

@@ -30,7 +30,7 @@ class Budget(BaseModel):
         return self
 
     def capped(self, board: Board) -> Budget:
-        """The same limits, but none above what the board has for an arena and a program."""
+        """The same limits, but none above what the board offers for an arena and a program."""
         return self.model_copy(
             update={
                 "peak_sram_bytes": min(self.peak_sram_bytes, board.arena_bytes),

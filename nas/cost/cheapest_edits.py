@@ -1,25 +1,26 @@
-"""The cheapest edits that cure an architecture: fewest fields, all limits kept, MACs moved least.
+"""The cheapest edits that cure an architecture: fewest fields, all limits kept, MACs changed least.
 
 A single edit is found by pricing every one. Only when none is legal are two-field edits searched: all pairs get their
-MACs, a lower bound of their arena (largest live set plus tail) and their file size from the remembered stage costs;
-what these leave is sorted by how far it moves MACs and given to the exact planner, first to last, until one is legal.
-At most `MAX_PLANNED_PAIRS` pairs are planned: a count and not a clock bounds the search, so that the same question has
-the same answer on every machine. It holds the search well under a second.
+MACs, a lower bound on their arena (largest live set plus tail) and their file size from the remembered stage costs; the
+pairs that remain are sorted by how far they move MACs and given to the exact planner, first to last, until one is
+legal. At most `MAX_PLANNED_PAIRS` pairs are planned: a count rather than a clock bounds the search, so that the same
+question has the same answer on every machine. It keeps the search well under a second.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from dataclasses import field as describe
 from math import log
 from typing import Any
 
 from nas.cost.budget import Budget
-from nas.cost.legality import Constraint, constrained_value
 from nas.cost.price import Price, price
 from nas.cost.screening import may_be_legal, price_if_legal, screen_runs
+from nas.documents.json_records import JSON_NAME, read_record, write_record
 from nas.space.architecture import Architecture, Task
-from nas.space.search_space import Choice, Edit, SearchSpace
+from nas.space.search_space import Choice, Edit, SearchSpace, format_choice
 
 MAX_PLANNED_PAIRS = 1_000
 SHOWN_EDITS = 3
@@ -27,19 +28,29 @@ SHOWN_EDITS = 3
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field of one stage with its value before and after; `before` is None for an expansion that was not there."""
+    """One field of one stage with its value before and after; `before` is None where there was no expansion."""
 
     stage: int
     field: str
-    before: Choice | None
-    after: Choice
+    before: Choice | None = describe(metadata={JSON_NAME: "from"})
+    after: Choice = describe(metadata={JSON_NAME: "to"})
+
+    @property
+    def edit(self) -> Edit:
+        """The change as an edit of the search space."""
+        return Edit(self.stage, self.field, self.after)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form, as in a violation's `cheapest_edits`."""
-        return {"stage": self.stage, "field": self.field, "from": self.before, "to": self.after}
+        return write_record(self)
+
+    @classmethod
+    def from_dict(cls, data: object) -> Change:
+        """The change that `to_dict` wrote; raises RecordError for anything else."""
+        return read_record(cls, data)
 
     def __str__(self) -> str:
-        return f"stage {self.stage} {self.field} {_format(self.before)} -> {_format(self.after)}"
+        return f"stage {self.stage} {self.field} {format_choice(self.before)} -> {format_choice(self.after)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +63,7 @@ class EditSuggestion:
     @property
     def edits(self) -> tuple[Edit, ...]:
         """The changes as edits of the search space."""
-        return tuple(Edit(change.stage, change.field, change.after) for change in self.changes)
-
-    def to_dict(self, constraint: Constraint) -> dict[str, Any]:
-        """JSON form: the first change, `value_after` of the constraint, and `together_with` a second change if any."""
-        entry = self.changes[0].to_dict() | {"value_after": constrained_value(self.price, constraint)}
-        if len(self.changes) > 1:
-            entry["together_with"] = self.changes[1].to_dict()
-        return entry
+        return tuple(change.edit for change in self.changes)
 
 
 def find_edits(
@@ -132,9 +136,3 @@ def _distance(macs: int, before: int) -> float:
 
 def _change(architecture: Architecture, edit: Edit) -> Change:
     return Change(edit.stage, edit.field, getattr(architecture.stages[edit.stage - 1], edit.field), edit.value)
-
-
-def _format(value: Choice | None) -> str:
-    if value is None:
-        return "none"
-    return str(value).lower() if isinstance(value, bool) else str(value)

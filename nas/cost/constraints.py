@@ -2,39 +2,57 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from nas.cost.budget import Budget
-from nas.cost.cheapest_edits import EditSuggestion, find_edits
-from nas.cost.legality import UNITS, Constraint, broken_limits, constrained_value
-from nas.cost.operators import Place
-from nas.cost.price import CostReport, report
-from nas.quantities import KIB, format_place
+from nas.cost.cheapest_edits import Change, EditSuggestion, find_edits
+from nas.cost.legality import UNITS, BrokenLimit, broken_limits, constrained_value
+from nas.cost.price import report
+from nas.cost.violation_causes import Cause, find_cause, read_cause
+from nas.documents.json_records import read_record
+from nas.quantities import format_quantity
 from nas.space.architecture import Architecture, Task
-from nas.space.search_space import SearchSpace
-
-SHOWN_STAGES = 3
-SHOWN_TENSORS = 4
+from nas.space.search_space import Edit, SearchSpace
 
 
 @dataclass(frozen=True, slots=True)
-class Violation:
-    """One broken limit.
+class Cure:
+    """One or two changes to make together, and what the bounded figure then is."""
 
-    `cause` holds, for peak SRAM, the operator at the peak with its stage, live bytes and live tensors, and the arena's
-    parts (`planning_bytes`: what starting takes beyond head and tail, see startup.py); for MACs and flash the stages
-    that cost most. Each of `cheapest_edits` keeps all limits; `searched`: whether any were sought.
+    changes: tuple[Change, ...]
+    value_after: int
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """The changes as edits of the search space."""
+        return tuple(change.edit for change in self.changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form: the first change, `value_after`, and `together_with` a second change if any."""
+        entry = self.changes[0].to_dict() | {"value_after": self.value_after}
+        if len(self.changes) > 1:
+            entry["together_with"] = self.changes[1].to_dict()
+        return entry
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Cure:
+        """The cure that `to_dict` wrote; raises KeyError, TypeError or ValueError for anything else."""
+        second = data.get("together_with")
+        changes = (Change.from_dict(data), *([Change.from_dict(second)] if second is not None else []))
+        return cls(changes, int(data["value_after"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Violation(BrokenLimit):
+    """A broken limit with its cause and its cures.
+
+    Each of `cheapest_edits` keeps all limits; `searched`: whether any were sought.
     """
 
-    constraint: Constraint
-    value: int
-    limit: int
-    unit: str
-    cause: dict[str, Any]
-    cheapest_edits: tuple[EditSuggestion, ...]
+    cause: Cause
+    cheapest_edits: tuple[Cure, ...]
     searched: bool = True
 
     def to_dict(self) -> dict[str, Any]:
@@ -44,13 +62,27 @@ class Violation:
             "value": self.value,
             "limit": self.limit,
             "unit": self.unit,
-            "cause": self.cause,
-            "cheapest_edits": [edit.to_dict(self.constraint) for edit in self.cheapest_edits],
+            "cause": self.cause.to_dict(),
+            "cheapest_edits": [cure.to_dict() for cure in self.cheapest_edits],
         }
 
+    @classmethod
+    def from_dict(cls, data: object) -> Violation:
+        """The violation that `to_dict` wrote; raises RecordError, TypeError or ValueError for anything else."""
+        broken = read_record(BrokenLimit, data)
+        parts = data if isinstance(data, Mapping) else {}
+        return cls(
+            constraint=broken.constraint,
+            value=broken.value,
+            limit=broken.limit,
+            unit=broken.unit,
+            cause=read_cause(parts.get("cause"), broken.constraint),
+            cheapest_edits=tuple(Cure.from_dict(one) for one in parts.get("cheapest_edits", ())),
+        )
+
     def sentence(self, *, with_edits: bool = True) -> str:
-        """What is wrong, why, and (unless told otherwise) what would cure it, in plain English."""
-        return f"{self._verdict()} {self._explain()}{self._advise() if with_edits else ''}"
+        """What is wrong, why, and (with `with_edits`) what would cure it, in plain English."""
+        return f"{self._verdict()} {self.cause.sentence()}{self._advise() if with_edits else ''}"
 
     def _verdict(self) -> str:
         side = "below the minimum" if self.value < self.limit else "above the limit"
@@ -60,32 +92,14 @@ class Violation:
         name = "Peak SRAM" if self.constraint == "peak_sram" else "Flash"
         return f"{name} is {value} ({self.value:,} bytes), {side} of {limit} ({self.limit:,})."
 
-    def _explain(self) -> str:
-        if self.constraint != "peak_sram":
-            shares = ", ".join(f"{format_place(entry['stage'])} {entry['share']:.0%}" for entry in self.cause["stages"])
-            return f"Most of it: {shares}."
-        head, tail = self.cause["head_bytes"], self.cause["tail_bytes"]
-        tensors = self.cause["live_tensors"][:SHOWN_TENSORS]
-        listed = ", ".join(f"{tensor['name']} {tensor['bytes']:,}" for tensor in tensors)
-        more = len(self.cause["live_tensors"]) - len(tensors)
-        rest = f" and {more} smaller ones" if more else ""
-        extra = self.cause["planning_bytes"]
-        planning = f", and {extra:,} more for a moment at start" if extra else ""
-        return (
-            f"The peak is operator {self.cause['operator']} ({self.cause['op']}, {self.cause['name']}) in "
-            f"{format_place(self.cause['stage'])}, where {self.cause['live_bytes']:,} bytes are alive: {listed}{rest}. "
-            f"TFLM's plan puts them in {head:,} bytes and adds {tail:,} of its own{planning}."
-        )
-
     def _advise(self) -> str:
         if not self.searched:
             return ""
         if not self.cheapest_edits:
             return " No edit of one or two fields was found that keeps all limits: change more."
         options = "; or ".join(
-            " and ".join(map(str, edit.changes))
-            + f" (then {format_quantity(self.constraint, constrained_value(edit.price, self.constraint))})"
-            for edit in self.cheapest_edits
+            f"{' and '.join(map(str, cure.changes))} (then {format_quantity(self.constraint, cure.value_after)})"
+            for cure in self.cheapest_edits
         )
         return f" Cheapest edits that keep all limits: {options}."
 
@@ -114,36 +128,9 @@ def find_violations(
             value=constrained_value(account.price, constraint),
             limit=limit,
             unit=UNITS[constraint],
-            cause=_find_cause(account, constraint),
-            cheapest_edits=edits,
+            cause=find_cause(account, constraint),
+            cheapest_edits=tuple(Cure(edit.changes, constrained_value(edit.price, constraint)) for edit in edits),
             searched=with_edits,
         )
         for constraint, limit in broken
     )
-
-
-def _find_cause(account: CostReport, constraint: Constraint) -> dict[str, Any]:
-    if constraint == "peak_sram":
-        priced = account.price
-        return account.peak.to_dict() | {
-            "head_bytes": priced.head_bytes,
-            "tail_bytes": priced.tail_bytes,
-            "planning_bytes": priced.arena_bytes - priced.total_bytes,
-        }
-    totals: Counter[Place] = Counter()
-    for operator in account.operator_list.operators:
-        totals[operator.stage] += operator.macs if constraint == "macs" else operator.weights
-    whole = totals.total()
-    most = sorted(totals.items(), key=lambda item: -item[1])[:SHOWN_STAGES]
-    unit = "macs" if constraint == "macs" else "weight_bytes"
-    return {
-        "stage": most[0][0],
-        "stages": [{"stage": place, unit: amount, "share": round(amount / whole, 4)} for place, amount in most],
-    }
-
-
-def format_quantity(constraint: Constraint, value: int) -> str:
-    """A figure as people read it: `12.4 M` (MACs), `310.5 KiB`."""
-    if constraint != "macs":
-        return f"{value / KIB:,.1f} KiB"
-    return f"{value / 1e6:.3g} M" if value < 1e9 else f"{value / 1e6:,.0f} M"

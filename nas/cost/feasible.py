@@ -1,10 +1,10 @@
 """Drawing from the legal part of the search space without blind rejection.
 
 A legal architecture is first built stage by stage: a drawn stage is kept only if the cheapest way to complete the
-architecture still fits under every limit and the largest way still reaches the MACs' minimum. Built this way some
-architectures come up more often than others. So the result is then shuffled by Metropolis steps: redraw a stage, or a
-field of one or two stages, and keep the change if the architecture is still legal. Every such step leaves the uniform
-distribution over the legal part as it is, and so brings any other one nearer to it; docs/costs.md measures how near.
+architecture still fits under every limit and the largest way still reaches the MACs' minimum. This favours some
+architectures over others, so the result is then shuffled by Metropolis steps: redraw a stage, or a field of one or two
+stages, and keep the change if the architecture is still legal. Every such step preserves the uniform distribution over
+the legal part, and so brings any other closer to it; docs/costs.md measures how close.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from nas.space.architecture import Architecture, Stage, Task
 from nas.space.search_space import Choice, SearchSpace
 
 MAX_DRAWS = 20_000  # stages drawn before the legal part counts as not found; a few seconds
-DRAWS_PER_STAGE = 200  # draws of one stage before starting anew
+DRAWS_PER_STAGE = 200  # draws of one stage before starting over
 MIXING_STEPS_PER_STAGE = 100
 # block and expansion are redrawn together: uniform over the space's pairs, of which DWSepConv ignores the expansion
 FIELD_GROUPS: tuple[tuple[str, ...], ...] = (
@@ -38,7 +38,7 @@ FIELD_GROUPS: tuple[tuple[str, ...], ...] = (
 
 
 def sample_feasible(space: SearchSpace, task: Task, budget: Budget, rng: random.Random) -> Architecture:
-    """An architecture that keeps the schema's one-pixel rule and every limit, drawn nearly uniformly over all of these.
+    """An architecture that keeps the schema's one-pixel rule and every limit, drawn nearly uniformly over all of them.
 
     Raises SettingError if even the cheapest architecture breaks a limit, or if none was found in `MAX_DRAWS` draws.
     """
@@ -65,7 +65,7 @@ def build_legal(
     fixed: Sequence[Mapping[str, Choice]] = (),
     max_draws: int = MAX_DRAWS,
 ) -> Architecture | None:
-    """A legal architecture built stage by stage, not uniformly; None when `max_draws` stages found none.
+    """A legal architecture built stage by stage, not uniformly; None when `max_draws` drawn stages gave none.
 
     `fixed[i]` holds the fields of stage i + 1 that are given.
     """
@@ -103,7 +103,7 @@ def fits_between(cheapest: Sequence[Stage], dearest: Sequence[Stage], task: Task
 
 
 def _sum_stages(stages: Sequence[Stage], task: Task) -> list[StageCosts]:
-    """Costs of stem, stages and head. One pixel is allowed here: these are bounds, not architectures."""
+    """Costs of stem, stages and classifier. One pixel is allowed here: these are bounds, not architectures."""
     costs, features = stem_costs(task)
     runs = [costs]
     for stage in stages:
@@ -116,7 +116,7 @@ def extreme_stage(space: SearchSpace, *, smallest: bool) -> Stage:
     """The stage of the space that costs least, or most, in MACs, memory and flash alike, whatever comes before it."""
     choose = min if smallest else max
     block_order = ("DWSepConv", "MBConv")  # the expanding convolution comes on top
-    activation_order = ("relu6", "leaky_relu", "swish")  # no, one and two operators of its own
+    activation_order = ("relu6", "leaky_relu", "swish")  # zero, one and two operators of their own
     block = choose(space.block, key=block_order.index)
     stage = space.sample_stage(random.Random(0))
     return replace(
@@ -150,10 +150,10 @@ def _check_possible(space: SearchSpace, task: Task, budget: Budget) -> None:
 
 
 def _redraw(architecture: Architecture, space: SearchSpace, rng: random.Random) -> Architecture:
-    """The architecture with one stage, one field of one stage, or one field of two stages drawn anew.
+    """The architecture with one stage, one field of one stage, or one field of two stages redrawn.
 
-    All three are drawn as the space draws, whatever stood there before: steps that keep what is legal and leave the
-    uniform distribution as it is. Two stages at once, because a stride can often only move from one to another.
+    All three are drawn as the space draws, whatever was there before, so that steps kept when legal preserve the
+    uniform distribution. Two stages at once, because a stride can often only move from one to another.
     """
     stages = [*architecture.stages]
     move = rng.random()

@@ -1,6 +1,6 @@
 """Bytes of the `.tflite` file, and of the flash it takes together with the runtime's code.
 
-A file is its int8 weights, exactly; 28 bytes an output channel of a weighted operator, exactly (an int32 bias; for
+A file is its int8 weights, exactly; 28 bytes per output channel of a weighted operator, exactly (an int32 bias; for
 weights and for bias a float32 scale and an int64 zero point); and a share of tables, names and padding for each
 operator, which differs by a few bytes with the length of names and with alignment: those coefficients are fitted.
 
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from nas.cost.operators import Step
+from nas.quantities import KIB
 
 CHANNEL_BYTES: Final = 28
 FILE_BYTES: Final = 2099.1  # what every file has: tables, stem, pooling, classifier
@@ -36,7 +37,7 @@ STEP_BYTES: Final[dict[str, float]] = {
 # The runtime and the kernels of the eight operators. mcufit 0.5.2 measured, firmware minus an empty sketch, 84,528
 # bytes on a Nano 33 BLE and 114,579 on an Arduino Nano ESP32; the larger, rounded up to 112 KiB. An application's own
 # code, an RTOS and radio stacks come on top.
-RUNTIME_CODE_BYTES: Final = 112 * 1024
+RUNTIME_CODE_BYTES: Final = 112 * KIB
 
 
 def step_key(name: str, fused: str) -> str:
@@ -45,7 +46,7 @@ def step_key(name: str, fused: str) -> str:
 
 
 def file_bytes(steps: Sequence[Step]) -> float:
-    """What a run of operators adds to the file."""
+    """Bytes that a run of operators adds to the file."""
     total = 0.0
     for step in steps:
         total += step.weights + CHANNEL_BYTES * step.biases + STEP_BYTES.get(step_key(step.name, step.fused), 0.0)

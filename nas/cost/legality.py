@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from nas.cost.budget import Budget
@@ -10,6 +11,16 @@ from nas.cost.price import Price
 Constraint: TypeAlias = Literal["macs", "peak_sram", "flash"]
 
 UNITS: dict[Constraint, str] = {"macs": "MACs", "peak_sram": "bytes", "flash": "bytes"}
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenLimit:
+    """A constraint that does not hold: its figure and the limit, with the unit of both ("MACs" or "bytes")."""
+
+    constraint: Constraint
+    value: int
+    limit: int
+    unit: str
 
 
 def constrained_value(price: Price, constraint: Constraint) -> int:

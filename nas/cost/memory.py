@@ -48,7 +48,7 @@ class MemoryPlan:
         return tuple(sorted(alive, key=lambda buffer: -buffer.num_bytes))
 
     def live_bytes(self) -> tuple[int, ...]:
-        """Arena bytes of the live buffers at each operator; their maximum is a lower bound of the head."""
+        """Arena bytes of the live buffers at each operator; their maximum is a lower bound on the head."""
         totals = [0] * self.num_operators
         for buffer in self.buffers:
             for operator in range(buffer.first, buffer.last + 1):
@@ -56,7 +56,7 @@ class MemoryPlan:
         return tuple(totals)
 
     def peak_operator(self) -> int:
-        """The operator that causes the head: while it runs the highest buffer is alive, and most bytes with it."""
+        """The operator that causes the head: while it runs, the highest buffer is alive, along with the most bytes."""
         head, live_bytes = self.head_bytes, self.live_bytes()
         at_top = {
             operator
@@ -70,7 +70,7 @@ class MemoryPlan:
 def plan_memory(operator_list: OperatorList) -> MemoryPlan:
     """The plan TFLM makes for the operators."""
     tensors, operators = operator_list.tensors, operator_list.operators
-    last_use = [max(0, index - 1) for index in range(len(tensors))]  # the image, too, is live from operator 0
+    last_use = [max(0, index - 1) for index in range(len(tensors))]  # the image is live from operator 0, too
     for operator in operators:
         for source in operator.inputs:
             last_use[source] = operator.index

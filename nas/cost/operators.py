@@ -1,7 +1,7 @@
 """The TFLM operators of the int8 model an architecture exports to: the one list every cost is read from.
 
 A block is described once, as `Step`s (`block_steps`). `lower` strings them together with names and places for reports;
-`stage_costs.py` adds the same steps up for the fast price. Shapes are (H, W, C) or (C,), the batch of one left out.
+`stage_costs.py` adds the same steps up for the fast price. Shapes are (H, W, C) or (C,), the batch of one omitted.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _convolution(
 ) -> Step:
     height, width, channels = shape
     weights = kernel * kernel * in_channels * channels
-    # with batch norm: scale and shift, no bias of its own; else one bias. Int8 has one bias a channel either way
+    # with batch norm: scale and shift, no bias of its own; else one bias. Int8 has one bias per channel either way
     return Step(
         op="CONV_2D",
         name=name,
@@ -76,7 +76,7 @@ def _convolution(
 
 
 def depthwise_weights(kernel: int, channels: int) -> int:
-    """Weights of a depthwise convolution: one filter a channel."""
+    """Weights of a depthwise convolution: one filter per channel."""
     return kernel * kernel * channels
 
 
@@ -99,13 +99,13 @@ def _depthwise(source: int, kernel: int, shape: tuple[int, int, int], fused: str
 
 def _mean(name: str, source: int, shape: tuple[int, ...]) -> Step:
     channels = shape[-1]
-    # scratch: an int32 sum a channel, the index into four axes, the two axes
+    # scratch: an int32 sum per channel, the index into four axes, the two axes
     scratch = (_INT32_BYTES * channels, _INT32_BYTES * 4, _INT32_BYTES * 2)
     return Step("MEAN", name, (source,), shape, channels, scratch=scratch)
 
 
 def _append_activation(steps: list[Step], activation: ActivationKind, name: str) -> None:
-    """ReLU6 is fused into the convolution before it; LeakyReLU and Swish = x * sigmoid(x) run as own operators."""
+    """ReLU6 is fused into the convolution before it; LeakyReLU and Swish = x * sigmoid(x) are separate operators."""
     source, shape, size = len(steps), steps[-1].shape, steps[-1].output_bytes
     if activation == "leaky_relu":
         steps.append(Step("LEAKY_RELU", f"{name}_leaky_relu", (source,), shape, size))
@@ -150,7 +150,7 @@ def stem_steps(task: Task) -> tuple[Step, ...]:
 
 
 def classifier_steps(task: Task, in_channels: int) -> tuple[Step, ...]:
-    """The head: global average pooling and one linear layer."""
+    """The classifier: global average pooling and one linear layer."""
     weights = in_channels * task.num_classes
     pool = _mean("head_pool", 0, (in_channels,))
     linear = Step(

@@ -10,7 +10,7 @@ from nas.cost.flash import flash_bytes, tflite_bytes
 from nas.cost.memory import Buffer, MemoryPlan, place_buffers, plan_memory
 from nas.cost.operators import OperatorList, Place, align, lower
 from nas.cost.stage_costs import join_costs, network_costs, string_buffers
-from nas.cost.startup import smallest_arena
+from nas.cost.startup_memory import smallest_arena
 from nas.cost.tail import HOST, MCU, tail_bytes
 from nas.space.architecture import Architecture, Task
 
@@ -19,7 +19,7 @@ ENGINE = "tflm"
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What a run keeps on record of an architecture's price: counts, and bytes as `Price` defines them."""
+    """What a run records of an architecture's price: counts, and bytes as `Price` defines them."""
 
     macs: int
     params: int
@@ -36,8 +36,8 @@ class Price:
     """The costs of an architecture. Head and tail are the two parts of TFLM's arena; the head is the same everywhere.
 
     `macs` counts multiply-accumulates of convolutions and linear layers; `params` those of the float network.
-    `arena_bytes` is the smallest arena that starts on the MCU: `total_bytes`, or more for a tiny head (startup.py);
-    `host_arena_bytes` likewise on a 64-bit host.
+    `arena_bytes` is the smallest arena that starts on the MCU: `total_bytes`, or more for a tiny head (see
+    startup_memory.py); `host_arena_bytes` likewise on a 64-bit host.
     """
 
     macs: int
@@ -71,7 +71,7 @@ class Price:
 
 
 def price(architecture: Architecture, task: Task) -> Price:
-    """The costs of an architecture, without a report: the way for searches (some thousands a second)."""
+    """The costs of an architecture, without a report: the way for searches (some thousands per second)."""
     costs = join_costs(network_costs(architecture, task))
     sizes, firsts, lasts = string_buffers(costs.blocks, align(task.height * task.width * task.channels))
     head = max(map(int.__add__, place_buffers(sizes, firsts, lasts), sizes))
@@ -98,20 +98,6 @@ class Peak:
     stage: Place
     live_bytes: int
     live_tensors: tuple[Buffer, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON form: the `cause` of a peak-SRAM violation."""
-        return {
-            "operator": self.operator,
-            "op": self.op,
-            "name": self.name,
-            "stage": self.stage,
-            "live_bytes": self.live_bytes,
-            "live_tensors": [
-                {"name": buffer.name, "shape": list(buffer.shape), "bytes": buffer.num_bytes}
-                for buffer in self.live_tensors
-            ],
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +135,7 @@ class CostReport:
         return Peak(index, operator.op, operator.name, operator.stage, self.live_bytes[index], self.plan.live(index))
 
     def stages(self) -> tuple[StageShare, ...]:
-        """Stem, stages and head with their shares, in execution order."""
+        """Stem, stages and classifier with their shares, in execution order."""
         operators = self.operator_list.operators
         places = list(dict.fromkeys(operator.stage for operator in operators))
         return tuple(self._share(place) for place in places)

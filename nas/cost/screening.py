@@ -14,7 +14,7 @@ from nas.space.architecture import Architecture, Task
 
 
 def screen_runs(architecture: Architecture, task: Task) -> list[StageCosts] | None:
-    """The costs of stem, stages and head; None if a stage shrinks its feature map to one pixel (the schema's rule)."""
+    """The costs of stem, stages and classifier; None if a stage shrinks its map to one pixel (the schema's rule)."""
     costs, features = stem_costs(task)
     runs = [costs]
     for stage in architecture.stages:
@@ -27,7 +27,7 @@ def screen_runs(architecture: Architecture, task: Task) -> list[StageCosts] | No
 
 
 def fits_from_below(runs: Sequence[StageCosts], budget: Budget) -> bool:
-    """False only if the exact price must exceed an upper limit: all is exact here but the head, which is a bound."""
+    """False only if the exact price must exceed an upper limit: all figures here are exact but the head, a bound."""
     if not budget.macs_soft and sum([run.macs for run in runs]) > budget.macs_max:
         return False
     arena = max([run.live_peak for run in runs]) + tail_bytes(sum_tails(runs), MCU)

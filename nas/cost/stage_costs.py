@@ -35,7 +35,7 @@ class Lifetimes(NamedTuple):
 class StageCosts(NamedTuple):
     """Sums over a run of operators, and the buffers of its blocks.
 
-    `live_peak` is the most that is alive at any operator of the run, its input included: a lower bound of the head.
+    `live_peak` is the most that is alive at any operator of the run, its input included: a lower bound on the head.
     """
 
     macs: int
@@ -79,7 +79,7 @@ def sum_steps(steps: Sequence[Step], input_bytes: int) -> StageCosts:
 
 
 def join_costs(runs: Sequence[StageCosts]) -> StageCosts:
-    """The costs of consecutive runs of operators as of one."""
+    """The costs of consecutive runs of operators as those of one."""
     return StageCosts(
         macs=sum([run.macs for run in runs]),
         params=sum([run.params for run in runs]),
@@ -91,7 +91,7 @@ def join_costs(runs: Sequence[StageCosts]) -> StageCosts:
 
 
 def sum_tails(runs: Sequence[StageCosts]) -> TailTerms:
-    """The tail terms of consecutive runs of operators as of one."""
+    """The tail terms of consecutive runs of operators as those of one."""
     return TailTerms(*map(sum, zip(*[run.tail for run in runs], strict=True)))
 
 
@@ -122,7 +122,7 @@ def kernelless_costs(plan: BlockPlan) -> StageCosts:
 
 
 def _block_costs(plan: BlockPlan, kernel_size: int) -> StageCosts:
-    """The costs of a block planned with kernel size 0 as if it had `kernel_size`: three times as often remembered."""
+    """The costs of a block planned with kernel size 0 as if it had `kernel_size`: one cached entry serves all sizes."""
     macs, params, file_total, tail, live_peak, blocks = kernelless_costs(plan)
     weights = depthwise_weights(kernel_size, plan.hidden_channels)
     macs += weights * plan.out_height * plan.out_width
@@ -150,12 +150,12 @@ def stem_costs(task: Task) -> tuple[StageCosts, FeatureMap]:
 
 @lru_cache(maxsize=1 << 10)
 def classifier_costs(task: Task, source: FeatureMap) -> StageCosts:
-    """The costs of the head that reads `source`."""
+    """The costs of the classifier that reads `source`."""
     return sum_steps(classifier_steps(task, source.channels), align(source.channels * source.height * source.width))
 
 
 def network_costs(architecture: Architecture, task: Task) -> list[StageCosts]:
-    """The costs of stem, stages and head, in execution order."""
+    """The costs of stem, stages and classifier, in execution order."""
     costs, features = stem_costs(task)
     runs = [costs]
     for stage in architecture.stages:

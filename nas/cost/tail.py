@@ -1,9 +1,9 @@
-"""The arena's tail: what the TFLM runtime keeps for good, on 32-bit MCUs and on 64-bit hosts.
+"""The arena's tail: what the TFLM runtime keeps permanently, on 32-bit MCUs and on 64-bit hosts.
 
 Layout (tensorflow/lite/micro/micro_allocator.cc, from the arena's end downwards): the allocator's own objects; one
-TfLiteEvalTensor a tensor; one NodeAndRegistration an operator; the operators' parsed options; then, each rounded up to
-16 bytes, every kernel's OpData and two int32 arrays for each weighted operator (multiplier and shift of every output
-channel); one handle a scratch buffer; the input and output TfLiteTensor. Options and OpData sizes are those of the
+TfLiteEvalTensor per tensor; one NodeAndRegistration per operator; the operators' parsed options; then, each rounded up
+to 16 bytes, every kernel's OpData and two int32 arrays for each weighted operator (multiplier and shift of every output
+channel); one handle per scratch buffer; the input and output TfLiteTensor. Options and OpData sizes are those of the
 kernels' C structs.
 
 Calibrated 2026-11-23 by `benchmarks/calibrate_costs.py`: residual 0 bytes on 140 random architectures on the host
@@ -43,7 +43,7 @@ OP_DATA_BYTES: Final[dict[OperatorKind, int]] = {
     "FULLY_CONNECTED": 0,
 }
 NUM_CHANNEL_ARRAYS: Final = 2
-CHANNEL_BYTES: Final = 4  # one int32 a channel in each array
+CHANNEL_BYTES: Final = 4  # one int32 per channel in each array
 # what the allocator has used before the eval tensors, modulo 16: decides the padding before the first OpData
 START_OFFSET: Final = 8
 

@@ -64,7 +64,7 @@ def load_dataset(spec: str, *, validation_fraction: float, seed: int, train_limi
 def describe_dataset(spec: str) -> DatasetShape:
     """(height, width, channels, num_classes) of a spec. Raises SettingError if unknown.
 
-    Only of folder:DIR are files opened, and no more than their headers; their size is the one they are stored at.
+    Files are opened only for folder:DIR, and only their headers; the size is the one they are stored at.
     """
     _, entry, folder = _parse_spec(spec)
     if entry.shape is not None:

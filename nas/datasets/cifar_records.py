@@ -15,7 +15,7 @@ SIZE, CHANNELS = 32, 3
 
 @dataclass(frozen=True, slots=True)
 class CifarFormat:
-    """One of the two: its names, how many bytes of labels a record has, and which of them is the class."""
+    """One of the two formats: its names, how many bytes of labels a record has, and which of them is the class."""
 
     title: str
     spec: str
@@ -54,7 +54,7 @@ def read_records(path: Path, num_images: int, form: CifarFormat) -> Split:
 
 
 def read_class_names(path: Path, num_classes: int) -> tuple[str, ...]:
-    """One name a line; without the file the classes are named by number."""
+    """One name per line; without the file the classes are named by number."""
     if not path.is_file():
         return tuple(str(label) for label in range(num_classes))
     names = tuple(path.read_text(encoding="utf-8", errors="replace").split())

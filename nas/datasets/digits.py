@@ -1,4 +1,4 @@
-"""Handwritten digits, 1,797 real 8x8 images that come inside scikit-learn (the UCI optdigits test part)."""
+"""Handwritten digits, 1,797 real 8x8 images that ship with scikit-learn (the UCI optdigits test part)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ TEST_SEED = 0  # fixed: whatever the run's seed, the test images are the same, s
 
 
 def read_digits() -> Source:
-    """Training 1,438 and test 359 images (N, 8, 8, 1), pixel values 0..16 scaled to 0..255.
+    """1,438 training and 359 test images (N, 8, 8, 1), pixel values 0..16 scaled to 0..255.
 
-    scikit-learn gives one part, so the split is ours: a stratified fifth, drawn once with a fixed seed, is the test
+    scikit-learn provides one part, so the split is ours: a stratified fifth, drawn once with a fixed seed, is the test
     split. (The images come in writers' order, and writers may appear in both parts: easier than unseen writers.)
     """
-    from sklearn.datasets import load_digits  # half a second that `--help` must not pay
+    from sklearn.datasets import load_digits  # late: half a second that `--help` should not cost
 
     data = load_digits()
     images = np.rint(data.images * (255 / 16)).astype(np.uint8)[..., None]

@@ -19,7 +19,7 @@ NUM_IMAGES = {"train": 60_000, "t10k": 10_000}
 
 
 def read_fashion_mnist(folder: Path = DEFAULT_FOLDER) -> Source:
-    """Training and test images (N, 28, 28, 1). Raises SettingError for a missing folder or a file that is not whole."""
+    """Training and test images (N, 28, 28, 1). Raises SettingError for a missing folder or an incomplete file."""
     if not folder.is_dir():
         remedy = "install it with `apt install dataset-fashion-mnist` or give fashion-mnist:DIR"
         raise SettingError(f"Fashion-MNIST must be in {folder}, which is no folder; {remedy}")
@@ -51,4 +51,4 @@ def _read_idx(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     if header != expected or len(body) != num_bytes:
         rule = f"must be idx data of shape {'x'.join(map(str, shape))}"
         raise SettingError(f"{path}: {rule}; its header or length differs; fetch the file again")
-    return np.frombuffer(body, np.uint8).reshape(shape).copy()  # writable, as torch wants it
+    return np.frombuffer(body, np.uint8).reshape(shape).copy()  # writable, as torch requires

@@ -1,7 +1,7 @@
-"""Anyone's images: a folder with a subfolder a class, with or without train, val and test above them.
+"""A user's own images: a folder with a subfolder per class, with or without train, val and test above them.
 
-Everything in such a folder is a stranger's: names are cleaned before they are shown, and a file that is no readable
-image is left out and said so.
+Nothing in such a folder is trusted: names are cleaned before they are shown, and a file that is not a readable image is
+left out, with a remark.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from nas.datasets.images import Source, Split, draw_stratified
-from nas.datasets.pictures import Header, UnreadableImageError, read_header, read_pixels
+from nas.datasets.picture_files import Header, UnreadableImageError, read_header, read_pixels
 from nas.datasets.storage import allocate_images
 from nas.errors import SettingError
 from nas.plain_text import plain
@@ -25,11 +25,11 @@ SPLITS: Mapping[str, tuple[str, ...]] = {
     "val": ("val", "valid", "validation"),
     "test": ("test",),
 }
-TEST_FRACTION, TEST_SEED = 0.2, 0  # where the folder has no test: fixed, so final accuracies compare
-MIN_IMAGES = 3  # a class: one for each split, if need be
+TEST_FRACTION, TEST_SEED = 0.2, 0  # where the folder has no test split: fixed, so final accuracies compare
+MIN_IMAGES = 3  # per class: one for each split, if need be
 MAX_SIDE = 256  # pixels of a stored image
 MAX_NAME = 64  # characters of a class name
-IMBALANCE = 2.0  # from this ratio of the largest to the smallest class on, a remark says so
+IMBALANCE = 2.0  # from this ratio of the largest to the smallest class upwards, a remark says so
 NUM_NAMED = 5  # unreadable files and classes named in a remark
 
 
@@ -93,7 +93,7 @@ def scan_folder(folder: Path) -> FolderScan:
 def read_folder(folder: Path) -> Source:
     """The images of a folder, each resized to one size; a fifth of them becomes the test split where there is none.
 
-    Aspect ratios are not kept. Remarks tell what was left out and how unequal the classes are.
+    Aspect ratios are not kept. Remarks say what was left out and how unequal the classes are.
     """
     scan = scan_folder(folder)
     unreadable = list(scan.unreadable)
@@ -106,7 +106,7 @@ def read_folder(folder: Path) -> Source:
 
 
 def _find_splits(folder: Path) -> dict[str, Path]:
-    """The folder of each split; without a train folder the whole of it is training."""
+    """The folder of each split; without a train folder, all of it is training."""
     if not folder.is_dir():
         raise SettingError(f"folder:DIR needs a folder with a subfolder of images a class; {folder} is none")
     found = {split: folder / name for split, names in SPLITS.items() for name in names if (folder / name).is_dir()}

@@ -31,7 +31,7 @@ class Split:
     def take(self, indices: NDArray[np.int64]) -> Split:
         """The images at `indices`, in that order."""
         taken = allocate_images((len(indices), *self.images.shape[1:]))
-        for start in range(0, len(indices), CHUNK_IMAGES):  # images above the memory limit never lie in it as a whole
+        for start in range(0, len(indices), CHUNK_IMAGES):  # images above the memory limit are never loaded whole
             part = slice(start, start + CHUNK_IMAGES)
             taken[part] = self.images[indices[part]]
         return Split(taken, self.labels[indices])
@@ -71,7 +71,7 @@ class Dataset:
 
     @property
     def num_classes(self) -> int:
-        """How many classes the labels count."""
+        """The number of classes."""
         return len(self.class_names)
 
 
@@ -80,9 +80,9 @@ def assemble_dataset(
 ) -> Dataset:
     """The data set with a stratified validation split drawn by `seed` from the training images, or the source's own.
 
-    `train_limit` > 0 then keeps that many training images, stratified too; validation and test stay whole.
-    Raises SettingError for a fraction outside (0, 1) or one that leaves a split empty, and for a limit below one
-    image a class.
+    `train_limit` > 0 then keeps that many training images, stratified too; validation and test stay whole. Raises
+    SettingError for a fraction outside (0, 1) or one that leaves a split empty, and for a limit below one image per
+    class.
     """
     if not 0 < validation_fraction < 1:
         raise SettingError(f"validation_fraction must lie between 0 and 1; got {validation_fraction}")

@@ -29,7 +29,7 @@ def prepare_images(
 def resize_pixels(
     pixels: Float[Tensor, "batch channels in_height in_width"], height: int, width: int
 ) -> Float[Tensor, "batch channels {height} {width}"]:
-    """Bilinear with half-pixel centres and no antialiasing: four taps a pixel, which firmware can repeat in C."""
+    """Bilinear with half-pixel centres and no antialiasing: four taps per pixel, which firmware can repeat in C."""
     if pixels.shape[2:] == (height, width):
         return pixels
     return functional.interpolate(pixels, (height, width), mode="bilinear", align_corners=False, antialias=False)

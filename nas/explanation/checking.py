@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from nas.explanation.effects import find_effect
 from nas.explanation.notation import read_subject
 from nas.explanation.statements import Facts, Finding, Quantity, check_text, read_quantities
 from nas.plain_text import plain
 from nas.quantities import format_accuracy, format_kib, format_macs
+from nas.records.explained import CheckedClaim, Verdict
+from nas.records.outcomes import CandidateOutcome
 from nas.records.run_records import RunRecords
+from nas.search.trial import Trial
 from nas.space.search_space import STAGE_FIELDS, format_choice
 
-Verdict = Literal["true", "corrected", "dropped"]
 MAX_REASON = 300
 
 _STAGE_FIGURES = ("macs", "params", "macs_share", "params_share")
@@ -24,31 +25,6 @@ CANDIDATE_FIELDS = (
     "int8_test_accuracy", "epochs", "state", "parent", "on_front", "front_rank",
 )  # fmt: skip
 CLAIM_FIELDS = (*CANDIDATE_FIELDS, *STAGE_FIELDS, "macs_share", "params_share")
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedClaim:
-    """A claim and what became of it. `recorded` is what the records say, `reason` what is left of the model's words.
-
-    `note` says what was wrong.
-    """
-
-    subject: str
-    field: str
-    value: Any
-    verdict: Verdict
-    recorded: Any = None
-    reason: str = ""
-    note: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    def sentence(self) -> str:
-        """The claim with the recorded value in the place of a false one."""
-        figure = format_value(self.field, self.recorded)
-        return f"{self.subject}: {self.field} is {figure}" + (f". {self.reason}" if self.reason else ".")
 
 
 def check_claims(
@@ -75,14 +51,14 @@ def _check(records: RunRecords, candidate_id: str, facts: dict[str, Facts], clai
     verdict: Verdict = "true" if is_same_value(value, known) else "corrected"
     notes = [f"claimed {format_value(field, value)}"] if verdict == "corrected" else []
     if verdict == "corrected":
-        reason = ""  # it argues from a value that is not so
+        reason = ""  # it argues from a false value
     elif wrong:
         notes.append(f"its reason was dropped: {wrong}")
     return CheckedClaim(place, field, value, verdict, known, reason, "; ".join(notes))
 
 
 def _keep_reason(reason: str, candidate_id: str, facts: Mapping[str, Facts], stage: int) -> tuple[str, str]:
-    """The reason if no statement in it is false or beyond checking, and what was wrong with it."""
+    """The reason if no statement in it is false or uncheckable, and what was wrong with it."""
     if not reason:
         return "", ""
     findings = check_text(reason, candidate_id, facts, stage or None)
@@ -96,13 +72,14 @@ def describe_finding(finding: Finding) -> str:
 
 
 def look_up(records: RunRecords, candidate_id: str, stage: int, field: str) -> Any:
-    """What the records say of a field of a candidate, or of one of its stages; None where they say nothing."""
+    """What the records say about a field of a candidate, or of one of its stages; None where they say nothing."""
     trial = records.get(candidate_id)
     if trial is None or trial.architecture is None:
         return None
     if stage:
         return _look_up_stage(records, candidate_id, stage, field)
-    outcome, metrics = _outcome(records, candidate_id)
+    outcome = records.outcome(candidate_id)
+    full, distill, metrics = outcome.full, outcome.distill, outcome.metrics
     costs = records.costs(candidate_id).price
     ranks = [member.id for member in records.front]
     known: dict[str, Any] = {
@@ -113,11 +90,11 @@ def look_up(records: RunRecords, candidate_id: str, stage: int, field: str) -> A
         "tail_bytes": costs.tail_bytes,
         "flash_bytes": costs.flash_bytes,
         "validation_accuracy": trial.validation_accuracy,
-        "full_validation_accuracy": outcome.get("full", {}).get("validation_accuracy"),
-        "distilled_validation_accuracy": outcome.get("distill", {}).get("validation_accuracy"),
-        "teacher_accuracy": outcome.get("distill", {}).get("teacher_accuracy"),
-        "float_test_accuracy": metrics.get("float_test_accuracy"),
-        "int8_test_accuracy": metrics.get("int8_test_accuracy"),
+        "full_validation_accuracy": full.validation_accuracy if full else None,
+        "distilled_validation_accuracy": distill.validation_accuracy if distill else None,
+        "teacher_accuracy": distill.teacher_accuracy if distill else None,
+        "float_test_accuracy": metrics.float_test_accuracy if metrics else None,
+        "int8_test_accuracy": metrics.int8_test_accuracy if metrics else None,
         "epochs": len(trial.curve) or None,
         "state": trial.state,
         "parent": trial.parent,
@@ -125,11 +102,6 @@ def look_up(records: RunRecords, candidate_id: str, stage: int, field: str) -> A
         "front_rank": ranks.index(trial.id) + 1 if trial.id in ranks else None,
     }
     return known.get(field)
-
-
-def _outcome(records: RunRecords, candidate_id: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    outcome = records.outcomes.get(candidate_id, {})
-    return outcome, outcome.get("metrics", {})
 
 
 def _look_up_stage(records: RunRecords, candidate_id: str, stage: int, field: str) -> Any:
@@ -145,7 +117,7 @@ def _look_up_stage(records: RunRecords, candidate_id: str, stage: int, field: st
 
 
 def gather_facts(records: RunRecords, candidate_id: str) -> Facts:
-    """Every figure that a text about a candidate may name, by unit; empty for a proposal that was no network."""
+    """Every figure that a text about a candidate may name, by unit; empty for a proposal that was not a network."""
     trial = records.get(candidate_id)
     if trial is None or trial.architecture is None:
         return Facts({}, (), ())
@@ -168,13 +140,7 @@ def gather_facts(records: RunRecords, candidate_id: str) -> Facts:
         "epochs": [len(trial.curve)] if trial.curve else [],
         "images": list(records.num_images.values()),
     }
-    outcome, metrics = _outcome(records, candidate_id)
-    reached = [
-        trial.validation_accuracy,
-        *(phase.get(name) for phase in outcome.values() for name in ("validation_accuracy", "teacher_accuracy")),
-        *(metrics.get(name) for name in ("float_test_accuracy", "int8_test_accuracy", "agreement")),
-    ]
-    whole["fraction"] += [figure for figure in reached if figure is not None]
+    whole["fraction"] += _list_accuracies(trial, records.outcome(candidate_id))
     whole["fraction"] += [epoch.validation_accuracy for epoch in trial.curve]
     if trial.parent is not None and trial.edits:
         effect = find_effect(records, trial.parent, trial.edits)
@@ -200,6 +166,16 @@ def gather_facts(records: RunRecords, candidate_id: str) -> Facts:
     return Facts(whole, [stage.to_dict() for stage in trial.architecture.stages], of_stages)
 
 
+def _list_accuracies(trial: Trial, outcome: CandidateOutcome) -> list[float]:
+    """Every accuracy of the network and of its teacher, as fractions."""
+    phases, metrics = outcome.phases, outcome.metrics
+    reached = [trial.validation_accuracy, *(phase.validation_accuracy for phase in phases)]
+    reached += [phase.teacher_accuracy for phase in phases]
+    if metrics is not None:
+        reached += [metrics.float_test_accuracy, metrics.int8_test_accuracy, metrics.agreement]
+    return [figure for figure in reached if figure is not None]
+
+
 def is_same_value(value: Any, known: Any) -> bool:
     """Whether a claimed value is the recorded one, rounded as it was written."""
     if isinstance(known, bool | str) or isinstance(value, bool):
@@ -217,12 +193,18 @@ def is_same_value(value: Any, known: Any) -> bool:
 
 
 def _equals(quantity: Quantity, known: float) -> bool:
-    """A percentage is a fraction; a bare number must be exact."""
+    """A percentage counts as a fraction; a bare number must be exact."""
     return quantity.equals(known) if quantity.unit else abs(quantity.value - known) <= 1e-9
 
 
+def describe_claim(claim: CheckedClaim) -> str:
+    """The claim with the recorded value in place of a false one."""
+    figure = format_value(claim.field, claim.recorded)
+    return f"{claim.subject}: {claim.field} is {figure}" + (f". {claim.reason}" if claim.reason else ".")
+
+
 def format_value(field: str, value: Any) -> str:
-    """A value with its unit, as the field has it."""
+    """A value with its field's unit."""
     if value is None:
         return "none"
     if not isinstance(value, int | float) or isinstance(value, bool):

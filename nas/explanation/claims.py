@@ -1,21 +1,20 @@
-"""Claims about a candidate that the system derives from the records; each sentence is filled from figures.
+"""Claims about a candidate that the system derives from the records; each sentence is filled in from figures.
 
-They answer what the paper's explanations are about (Fig. 6: kernel sizes, expansion, stride, SE, activations, skips)
-and what they leave out: what costs most where, which limit binds, what changed from the parent and what that did, what
-else was at hand, and why this candidate and not its neighbours.
+They cover what the paper's explanations are about (Fig. 6: kernel sizes, expansion, stride, SE, activations, skips) and
+what they leave out: what costs most where, which limit binds, what changed from the parent and what that did, what the
+alternatives were, and why this candidate and not its neighbours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 from nas.cost import CostReport
 from nas.explanation.counterfactuals import describe_briefly, find_counterfactuals
 from nas.explanation.effects import find_effect
 from nas.explanation.limits import list_limits
 from nas.quantities import (
+    describe_tensors,
     format_accuracy,
     format_kib,
     format_kib_change,
@@ -25,28 +24,14 @@ from nas.quantities import (
     format_place,
     format_points,
 )
+from nas.records.explained import Claim
 from nas.records.run_records import RunRecords
 from nas.search.trial import Trial
-from nas.statistics import half_width_of_difference, wilson_interval
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A true statement. `subject` ("c011", "c011 stage 2"), `field` and `value` name what it is about, as data."""
-
-    topic: str
-    subject: str
-    field: str
-    value: Any
-    sentence: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
-        return {"subject": self.subject, "field": self.field, "value": self.value, "sentence": self.sentence}
+from nas.statistics import describe_interval, half_width_of_difference, wilson_interval
 
 
 def derive_claims(records: RunRecords, candidate_id: str) -> tuple[Claim, ...]:
-    """Everything the records say for (and against) a candidate, the most telling first; empty for no network."""
+    """Everything the records say for (and against) a candidate, the most telling first; empty if not a network."""
     trial = records.find(candidate_id)
     if trial.architecture is None:
         return ()
@@ -137,7 +122,7 @@ def _claim_costs(trial: Trial, costs: CostReport) -> Iterator[Claim]:
         f"{costs.price.params:,} ({heaviest.params_share:.0%}).",
     )
     peak, price = costs.peak, costs.price
-    tensors = ", ".join(f"{buffer.name} {buffer.num_bytes:,}" for buffer in peak.live_tensors[:3])
+    tensors = describe_tensors((buffer.name, buffer.num_bytes) for buffer in peak.live_tensors[:3])
     yield Claim(
         "memory",
         trial.id,
@@ -150,7 +135,7 @@ def _claim_costs(trial: Trial, costs: CostReport) -> Iterator[Claim]:
 
 
 def _claim_neighbours(records: RunRecords, trial: Trial) -> Iterator[Claim]:
-    """What it is traded against on the front; who dominates it if it is not there."""
+    """What it trades off against on the front; what dominates it if it is not there."""
     if trial.state != "trained" or trial.costs is None:
         return
     if trial.id in records.is_on_front:
@@ -190,14 +175,13 @@ def _compare(trial: Trial, other: Trial) -> str:
 
 
 def _claim_training(records: RunRecords, trial: Trial) -> Iterator[Claim]:
-    """What training brought, and how sure that is."""
+    """What training achieved, and how certain that is."""
     if trial.validation_accuracy is None:
         return
     accuracy, count = trial.validation_accuracy, records.num_images.get("validation")
     sentence = f"The mini-phase of {len(trial.curve)} epochs reached {format_accuracy(accuracy)} validation accuracy"
     if count:
-        interval = wilson_interval(accuracy, count)
-        sentence += f" on {count:,} images (95% interval {interval})"
+        sentence += f" on {count:,} images ({describe_interval(wilson_interval(accuracy, count))})"
         second = next((other for other in records.trained if other.id != trial.id), None)
         if second is not None and records.trained[0].id == trial.id:
             theirs = second.validation_accuracy or 0.0
@@ -208,14 +192,14 @@ def _claim_training(records: RunRecords, trial: Trial) -> Iterator[Claim]:
                 f"; the {100 * (accuracy - theirs):.2f} points ahead of {second.id} are {verdict} (+-{100 * half:.2f})"
             )
     yield Claim("training", trial.id, "validation_accuracy", accuracy, sentence + ".")
-    outcome = records.outcomes.get(trial.id, {})
+    outcome = records.outcome(trial.id)
     reached = [
-        f"{name} {format_accuracy(outcome[phase]['validation_accuracy'])}"
-        for phase, name in (("full", "full training"), ("distill", "distillation"))
-        if phase in outcome and not outcome[phase].get("failure")
+        f"{name} {format_accuracy(phase.validation_accuracy)}"
+        for phase, name in ((outcome.full, "full training"), (outcome.distill, "distillation"))
+        if phase is not None and not phase.failure
     ]
     if reached:
-        value = outcome.get("full", {}).get("validation_accuracy")
+        value = outcome.full.validation_accuracy if outcome.full else None
         sentence = f"Validation accuracy after the later phases: {', '.join(reached)}."
         yield Claim("training", trial.id, "full_validation_accuracy", value, sentence)
 

@@ -26,7 +26,7 @@ _SHOWN_RANKS = 8
 
 
 def compare(records: RunRecords, first_id: str, second_id: str) -> str:
-    """Two candidates side by side: figures, differences, how sure, who dominates, and which fields differ."""
+    """Two candidates side by side: figures, differences and their certainty, dominance, and which fields differ."""
     first, second = records.find(first_id), records.find(second_id)
     lines = [describe_figures(first), describe_figures(second)]
     if first.costs and second.costs:
@@ -100,7 +100,7 @@ def _describe_dominance(first: Trial, second: Trial) -> str:
 
 
 def rank(records: RunRecords, by: Objective, *, lowest: bool) -> str:
-    """The trained candidates in the order of one objective, the first one named as what was asked for."""
+    """The trained candidates in the order of one objective, the first one named as the answer."""
     if not records.trained:
         return "No candidate has been trained."
     ordered = sorted(records.trained, key=lambda trial: (_figure(trial, by), trial.number), reverse=not lowest)

@@ -14,7 +14,7 @@ NUM_COUNTERFACTUALS = 8
 def find_counterfactuals(records: RunRecords, trial: Trial) -> list[Effect]:
     """At most NUM_COUNTERFACTUALS single edits that say most: per field the one that moves memory and MACs most.
 
-    Only fields of the paper's explanations and of size are looked at; edits without effect are left out.
+    Only fields of the paper's explanations and of size are considered; edits without effect are left out.
     """
     if trial.architecture is None:
         return []
@@ -27,7 +27,7 @@ def find_counterfactuals(records: RunRecords, trial: Trial) -> list[Effect]:
 
 
 def find_nearest_effects(records: RunRecords, trial: Trial, stage: int) -> list[Effect]:
-    """Per field of a stage what its next choice would do, the smaller one where there is one; none without effect."""
+    """Per field of a stage what its next choice would do, the smaller one if there is one; none without effect."""
     if trial.architecture is None:
         return []
     present = trial.architecture.stages[stage - 1]
@@ -66,7 +66,7 @@ def _effect_of(records: RunRecords, trial: Trial, edit: Edit) -> Effect | None:
 
 
 def _weight(effect: Effect) -> float:
-    """How much an edit says: how far it moves MACs and memory, relative to what they are."""
+    """How much an edit says: how far it moves MACs and memory, relative to their present values."""
     before, after = effect.price_before, effect.price_after
     return (
         abs(after.macs - before.macs) / before.macs + abs(after.arena_bytes - before.arena_bytes) / before.arena_bytes

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nas.cost import Price, Violation, find_violations, price
-from nas.quantities import format_kib, format_kib_change, format_macs, format_macs_change, format_params_change
+from nas.quantities import (
+    format_kib,
+    format_kib_change,
+    format_macs,
+    format_macs_change,
+    format_params_change,
+    format_place,
+)
 from nas.records.run_records import RunRecords
 from nas.search.trial import Trial
 from nas.space.architecture import Architecture
@@ -17,7 +24,7 @@ from nas.space.search_space import STAGE_FIELDS, Edit, format_choice
 class Effect:
     """Edits of a candidate with the prices before and after, the limits they break, and a trial that is that network.
 
-    `edits` are those that change what is written, `unchanged` asked for what is there already.
+    `edits` are those that change what is written, `unchanged` are those that asked for the present value.
     """
 
     candidate: str
@@ -38,12 +45,13 @@ class Effect:
     def describe_edits(self) -> str:
         """`stage 2 kernel_size 5 -> 3`, of every edit that changes something."""
         return ", ".join(
-            f"stage {edit.stage} {edit.field} {_format(self.before, edit)} -> {format_choice(edit.value)}"
+            f"{format_place(edit.stage)} {edit.field} {format_choice(before)} -> {format_choice(edit.value)}"
             for edit in self.edits
+            for before in [getattr(self.before.stages[edit.stage - 1], edit.field)]
         )
 
     def describe_change(self) -> str:
-        """The differences in MACs, parameters and peak SRAM, and where they lead."""
+        """The differences in MACs, parameters and peak SRAM, and the resulting figures."""
         before, after = self.price_before, self.price_after
         return (
             f"{format_macs_change(after.macs - before.macs)} (then {format_macs(after.macs)}), "
@@ -53,7 +61,7 @@ class Effect:
         )
 
     def describe_verdict(self, *, with_edits: bool = False) -> str:
-        """Whether the changed network keeps the limits, and else what it breaks."""
+        """Whether the changed network keeps the limits, and if not, what it breaks."""
         if not self.violations:
             return "it keeps every limit"
         broken = " ".join(
@@ -65,7 +73,7 @@ class Effect:
 def find_effect(records: RunRecords, candidate_id: str, edits: Sequence[Edit], *, advise: bool = False) -> Effect:
     """The effect of edits on a candidate; raises SchemaError for edits outside the space.
 
-    `advise`: also seek the cheapest edits that would mend what they break.
+    `advise`: also seek the cheapest edits that would cure what they break.
     """
     before = records.architecture(candidate_id)
     after = records.space.apply(before, edits)
@@ -95,7 +103,7 @@ def _find_known(records: RunRecords, candidate_id: str, after: Architecture) -> 
 def list_differences(first: Architecture, second: Architecture) -> tuple[Edit, ...]:
     """The edits that turn the first network into the second; stages beyond the shorter are left out.
 
-    An expansion that a DWSepConv stage is written with means nothing, and is no difference.
+    An expansion written for a DWSepConv stage has no effect and is not a difference.
     """
     return tuple(
         Edit(number, field, getattr(after, field))
@@ -103,8 +111,3 @@ def list_differences(first: Architecture, second: Architecture) -> tuple[Edit, .
         for field in STAGE_FIELDS
         if getattr(before, field) != getattr(after, field) and (field, after.block) != ("expansion", "DWSepConv")
     )
-
-
-def _format(architecture: Architecture, edit: Edit) -> str:
-    value = getattr(architecture.stages[edit.stage - 1], edit.field)
-    return "none" if value is None else format_choice(value)

@@ -1,15 +1,14 @@
-"""What the records say about a candidate, in words. Every sentence is filled from a figure; nothing is guessed."""
+"""What the records say about a candidate, in words. Every sentence is filled in from a figure; nothing is guessed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from nas.cost import Budget, CostReport
 from nas.plain_text import plain_markdown
+from nas.quantities import KIB, describe_tensors, format_accuracy, format_place
 from nas.search.trial import Trial
 from nas.space.architecture import Architecture
-
-KIB = 1024
 
 END_NAMES = {
     "rejected": "rejected before training",
@@ -35,8 +34,8 @@ def describe_state(trial: Trial) -> str:
     """How it ended."""
     if trial.state == "trained" and trial.validation_accuracy is not None:
         return (
-            f"It kept every limit and reached {trial.validation_accuracy:.2%} validation accuracy in a mini-phase of "
-            f"{len(trial.curve)} epochs ({trial.seconds:.0f} s)."
+            f"It kept every limit and reached {format_accuracy(trial.validation_accuracy)} validation accuracy in a "
+            f"mini-phase of {len(trial.curve)} epochs ({trial.seconds:.0f} s)."
         )
     return f"It is {trial.state}{': ' + plain_markdown(trial.reason) if trial.reason else ''}."
 
@@ -52,11 +51,16 @@ def describe_place(trial: Trial, front: Sequence[Trial]) -> str:
     return f"It is on the Pareto front, number {rank} of {len(members)} by accuracy."
 
 
+def describe_selection(trial: Trial, winners: Collection[str]) -> str:
+    """That a candidate was selected; "" for one that was not."""
+    return "It was selected for delivery." if trial.id in winners else ""
+
+
 def describe_costs(costs: CostReport, budget: Budget) -> list[str]:
     """Every cost against its limit."""
     price, peak = costs.price, costs.peak
-    tensors = ", ".join(f"{buffer.name} {buffer.num_bytes:,} B" for buffer in peak.live_tensors)
-    place = peak.stage if isinstance(peak.stage, str) else f"stage {peak.stage}"
+    tensors = describe_tensors(((buffer.name, buffer.num_bytes) for buffer in peak.live_tensors), " B")
+    place = peak.stage if isinstance(peak.stage, str) else format_place(peak.stage)
     return [
         f"MACs: {price.macs / 1e6:.2f} M, limits {budget.macs_min / 1e6:g} to {budget.macs_max / 1e6:g} M.",
         f"Peak SRAM (whole TFLM arena on the 32-bit MCU, estimated): {price.arena_bytes / KIB:.1f} KiB of "

@@ -1,4 +1,4 @@
-"""What was measured of a candidate and how near it is to its limits: in sentences."""
+"""What was measured on a candidate and how near it is to its limits: in sentences."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from nas.quantities import (
 )
 from nas.records.run_records import RunRecords
 from nas.space.search_space import format_choice
-from nas.statistics import wilson_interval
+from nas.statistics import describe_interval, wilson_interval
 
 
 def describe_accuracy(records: RunRecords, candidate_id: str) -> str:
-    """What accuracy was measured, on how many images, after which training, and how sure it is."""
+    """What accuracy was measured, on how many images, after which training, and how certain it is."""
     trial = records.find(candidate_id)
     if trial.validation_accuracy is None:
         return f"{trial.id} has no accuracy: it is {END_NAMES[trial.state]}: {plain(trial.reason)}"
@@ -34,7 +34,7 @@ def describe_accuracy(records: RunRecords, candidate_id: str) -> str:
     if count:
         lines.append(
             f"It was measured on {count:,} validation images, held out of training: one image is "
-            f"{100 / count:.2f} points, the 95% interval {wilson_interval(accuracy, count)}."
+            f"{100 / count:.2f} points, the {describe_interval(wilson_interval(accuracy, count))}."
         )
     best = records.trained[0] if records.trained else trial
     if best.id != trial.id:
@@ -43,37 +43,37 @@ def describe_accuracy(records: RunRecords, candidate_id: str) -> str:
     elif len(records.trained) > 1:
         lines.append(describe_certainty(records, trial, records.trained[1], f"its lead over {records.trained[1].id}"))
     lines.append("Each network was trained once, with one seed: how much another seed would change is not on record.")
-    outcome = records.outcomes.get(trial.id, {})
-    for phase, name in (("full", "full training"), ("distill", "distillation")):
-        if phase in outcome:
-            lines.append(f"After {name}: {plain(format_phase(outcome[phase]))} validation accuracy.")
-    if "metrics" in outcome:
+    outcome = records.outcome(trial.id)
+    for phase, name in ((outcome.full, "full training"), (outcome.distill, "distillation")):
+        if phase is not None:
+            lines.append(f"After {name}: {plain(format_phase(phase))} validation accuracy.")
+    if outcome.metrics is not None:
         lines.append(describe_delivery(records, trial.id).splitlines()[1])
     return "\n".join(lines)
 
 
 def describe_delivery(records: RunRecords, candidate_id: str) -> str:
     """What was delivered: test accuracies, sizes and the arena; says so where nothing was."""
-    metrics = records.outcomes.get(candidate_id, {}).get("metrics")
+    metrics = records.outcome(candidate_id).metrics
     if metrics is None:
         records.find(candidate_id)
         delivered = ", ".join(records.delivered) or "none"
         return (
             f"{candidate_id} was not delivered; delivered: {delivered}. Only what is delivered is run on test images."
         )
-    images = metrics["num_test_images"]
+    images = metrics.num_test_images
     return "\n".join(
         [
-            f"{candidate_id} was delivered for {metrics['board']} with the weights of the "
-            f"{metrics['training']['weights_of_phase']} phase.",
-            f"Test accuracy on {images:,} images: {format_accuracy(metrics['float_test_accuracy'])} float, "
-            f"{format_accuracy(metrics['int8_test_accuracy'])} int8 in TFLM (95% interval "
-            f"{wilson_interval(metrics['int8_test_accuracy'], images)}); both agree on "
-            f"{format_accuracy(metrics['agreement'])} of the images.",
-            f"model.tflite has {format_kib(metrics['tflite_bytes'])} ({metrics['tflite_bytes']:,} bytes), with the "
-            f"runtime's code {format_kib(metrics['flash_bytes'])} of flash. The arena needs "
-            f"{format_kib(metrics['estimated_arena_bytes'])} on the 32-bit MCU (estimated); measured on the 64-bit "
-            f"host: {format_kib(metrics['measured_arena_bytes'])}.",
+            f"{candidate_id} was delivered for {metrics.board} with the weights of the "
+            f"{metrics.training.weights_of_phase} phase.",
+            f"Test accuracy on {images:,} images: {format_accuracy(metrics.float_test_accuracy)} float, "
+            f"{format_accuracy(metrics.int8_test_accuracy)} int8 in TFLM "
+            f"({describe_interval(wilson_interval(metrics.int8_test_accuracy, images))}); both agree on "
+            f"{format_accuracy(metrics.agreement)} of the images.",
+            f"model.tflite has {format_kib(metrics.tflite_bytes)} ({metrics.tflite_bytes:,} bytes), with the "
+            f"runtime's code {format_kib(metrics.flash_bytes)} of flash. The arena needs "
+            f"{format_kib(metrics.estimated_arena_bytes)} on the 32-bit MCU (estimated); measured on the 64-bit "
+            f"host: {format_kib(metrics.measured_arena_bytes)}.",
         ]
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from nas.search.trial import format_candidate_id
 
 # "c007", "c7", "C 7", "c-7"; "w003" ("w 3" is a width); "candidate 7", "trial no. 7", "number 7" ("number 1 of 5" is a
-# rank). "c7.5" and "number 12%" name nobody.
+# rank). "c7.5" and "number 12%" name no candidate.
 CANDIDATE = re.compile(
     r"\b(?:c\s?-?|(w)(?=\d{3})|(?:candidate|proposal|trial)\s+(?:number\s+|no\.?\s*|#)?"
     r"|number\s+(?!\d+\s+(?:of|by)\b))0*(\d{1,5})\b(?!\.\d|\s?%)",
@@ -17,7 +17,7 @@ CANDIDATE = re.compile(
 )
 
 _NEXT = r"(?:\s*stages?)?\s*(?:1[0-2]|[1-9])"
-# a number that counts or measures something is no stage: "in stage 2, 3 blocks", "stage 2, 4 KiB"
+# a number that counts or measures something is not a stage: "in stage 2, 3 blocks", "stage 2, 4 KiB"
 _NO_COUNT = (
     r"(?!\d|[.,]\d|\s*(?:in\b|for\b|x\b|x\d|\u00d7|by\b|%|percent|point|channel|filter|block|layer|kernel|epoch|image"
     r"|second|byte|[kmg]i?b\b|[mk]\b|m?macs\b|million|param|ms\b))"
@@ -37,7 +37,7 @@ _STAGE_WORD = re.compile(rf"\b({'|'.join(_ORDINALS)}|\dth|last|final)\s+stage\b"
 _ALL_STAGES = re.compile(
     r"\b(?:everywhere|(?:all|every|each|both)(?: of)?(?: the)?(?: \w+)? stages?|throughout|whole net\w*)\b", re.I
 )
-_BETWEEN = re.compile(r"[\s:,]|'s\b|\bof\b|\bthe\b|\bin\b", re.I)  # what may stand beside the names of a subject
+_BETWEEN = re.compile(r"[\s:,]|'s\b|\bof\b|\bthe\b|\bin\b", re.I)  # what may accompany the names of a subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class StageMention:
 
 
 def find_candidates(text: str) -> tuple[str, ...]:
-    """The ids of the candidates that a text names, each once and in its order, as the run spells them: "c7" is c007."""
+    """The ids of the candidates that a text names, each once and in order, spelled as in the run: "c7" is c007."""
     return tuple(dict.fromkeys(_read_candidate(match) for match in CANDIDATE.finditer(text)))
 
 
@@ -59,7 +59,7 @@ def _read_candidate(match: re.Match[str]) -> str:
 
 
 def spell_mentions(text: str) -> str:
-    """The text with ids as the run spells them and lists of stages as "stages 1+2+3": no end of a clause cuts them."""
+    """The text with ids as the run spells them and lists of stages as "stages 1+2+3": no clause end splits them."""
 
     def spell_candidate(match: re.Match[str]) -> str:
         name = _read_candidate(match)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nas.explanation.facts import END_NAMES
@@ -20,7 +19,7 @@ _SHOWN_RANKS = 8
 
 
 def count_outcomes(records: RunRecords) -> str:
-    """How many proposals ended how, with their ids, and what the rejected ones broke."""
+    """The number of proposals with each outcome, their ids, and what the rejected ones broke."""
     lines = [f"{len(records.trials)} proposals were made."]
     for state, count in sorted(records.counts.items(), key=lambda item: -item[1]):
         ids = [trial.id for trial in records.trials if trial.state == state]
@@ -29,7 +28,7 @@ def count_outcomes(records: RunRecords) -> str:
     if off:
         lines.append(f"{len(off)} trained and off the front: {_format_ids(off)}.")
     for constraint, name in CONSTRAINT_NAMES.items():
-        broke = [trial.id for trial in records.trials if any(v["constraint"] == constraint for v in trial.violations)]
+        broke = [trial.id for trial in records.trials if any(v.constraint == constraint for v in trial.violations)]
         if broke:
             lines.append(f"{len(broke)} broke the limit of {name}: {_format_ids(broke)}.")
     return "\n".join(lines)
@@ -44,19 +43,21 @@ def describe_run(records: RunRecords) -> str:
     """The run's task, limits, designer, seed, extent and duration."""
     started, budget, task = records.started, records.budget, records.task
     images = ", ".join(f"{count:,} {split}" for split, count in records.num_images.items())
-    config: dict[str, Any] = started.get("config", {})
+    drive = records.drive.drive if records.drive else "not yet examined"
     lines = [
-        f"Task: {plain(started.get('data', '?'))} at {task.height}x{task.width}x{task.channels}, {task.num_classes} "
-        f"classes; images: {images}.",
+        f"Task: {plain(started.data) if started else '?'} at {task.height}x{task.width}x{task.channels}, "
+        f"{task.num_classes} classes; images: {images}.",
         f"Board: {records.board.name} ({records.board.core}, {records.board.sram_bytes / KIB:g} KiB of SRAM in one "
         f"bank, {records.board.flash_bytes / KIB:g} KiB of flash).",
         f"Budget: {budget.macs_min / 1e6:.2f} to {budget.macs_max / 1e6:.2f} M MACs, peak SRAM at most "
         f"{format_kib(budget.peak_sram_bytes)}, flash at most {format_kib(budget.flash_bytes)}.",
-        f"Designer: {plain(started.get('llm', '?'))}, {records.drive.get('drive', 'not yet examined')}; seed "
-        f"{started.get('seed', '?')}, preset {started.get('preset', '?')}; {records.num_answers} answers.",
-        f"Extent: at most {started.get('max_proposals', '?')} proposals or {started.get('max_trials', '?')} trained "
-        f"candidates; made: {len(records.trials)} proposals, {records.counts['trained']} trained.",
+        f"Designer: {plain(started.llm) if started else '?'}, {drive}; seed {started.seed if started else '?'}, preset "
+        f"{started.preset if started else '?'}; {records.num_answers} answers.",
+        f"Extent: at most {started.max_proposals if started else '?'} proposals or "
+        f"{started.max_trials if started else '?'} trained candidates; made: {len(records.trials)} proposals, "
+        f"{records.counts['trained']} trained.",
     ]
+    config: Mapping[str, Any] = started.config if started else {}
     epochs = config.get("training", {}).get("mini", {}).get("epochs")
     goal = config.get("design", {}).get("target_accuracy")
     if goal is not None:
@@ -67,15 +68,8 @@ def describe_run(records: RunRecords) -> str:
         delivered = ", ".join(records.delivered) or "nothing yet"
         lines.append(f"Selected by validation accuracy: {', '.join(records.winners)}; delivered: {delivered}.")
     if records.finished:
-        seconds = _seconds_between(started["time"], records.finished["time"])
-        took = f" after {seconds:,.0f} s" if seconds is not None else ""
-        lines.append(f"The run is finished{took}; hypervolume {records.finished['hypervolume']:.4f}.")
+        took = f" after {records.seconds:,.0f} s" if records.seconds is not None else ""
+        lines.append(f"The run is finished{took}; hypervolume {records.finished.hypervolume:.4f}.")
     else:
         lines.append("The run is not finished.")
     return "\n".join(lines)
-
-
-def _seconds_between(first: str, last: str) -> float | None:
-    if not first or not last:
-        return None
-    return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()

@@ -99,7 +99,7 @@ class Finding:
 
 
 def read_quantities(text: str) -> list[Quantity]:
-    """Every number of a text with its unit, those of ids, stages and kernel sizes left out."""
+    """Every number of a text with its unit, except those of ids, stages and kernel sizes."""
     cleaned = STAGE.sub(" ", CANDIDATE.sub(" ", text))
     return [_read(match) for match in QUANTITY.finditer(cleaned)]
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from nas.explanation.claims import Claim, derive_claims, find_dominators
+from nas.explanation.claims import derive_claims, find_dominators
 from nas.explanation.effects import Effect
-from nas.explanation.facts import END_NAMES, describe_origin, describe_place, describe_stage
+from nas.explanation.facts import END_NAMES, describe_origin, describe_place, describe_selection, describe_stage
 from nas.plain_text import plain
 from nas.quantities import (
     format_accuracy,
     format_macs,
     format_points,
 )
+from nas.records.explained import Claim
 from nas.records.run_records import RunRecords
 from nas.search.trial import Trial
 from nas.space.search_space import format_choice
@@ -33,10 +34,10 @@ def explain_briefly(records: RunRecords, candidate_id: str) -> str:
 
 
 def _describe_end(records: RunRecords, trial: Trial) -> str:
-    selected = " It was selected for delivery." if trial.id in records.winners else ""
     if trial.validation_accuracy is not None:
         reached = format_accuracy(trial.validation_accuracy)
-        return f"It was trained for {len(trial.curve)} epochs and reached {reached} validation accuracy.{selected}"
+        told = f"It was trained for {len(trial.curve)} epochs and reached {reached} validation accuracy."
+        return f"{told} {describe_selection(trial, records.winners)}".rstrip()
     return f"It is {END_NAMES[trial.state]}: {plain(trial.reason)}"
 
 
@@ -76,8 +77,7 @@ def _describe_refusal(trial: Trial) -> str:
 
 def _describe_front(records: RunRecords, trial: Trial) -> str:
     if trial.id in records.is_on_front:
-        place = describe_place(trial, records.front)
-        return f"{place} It was selected for delivery." if trial.id in records.winners else place
+        return f"{describe_place(trial, records.front)} {describe_selection(trial, records.winners)}".rstrip()
     dominators = find_dominators(records, trial)
     if not dominators or trial.costs is None:
         return "It is no part of the search's front."
@@ -92,7 +92,7 @@ def _describe_front(records: RunRecords, trial: Trial) -> str:
 
 
 def describe_effect(effect: Effect, records: RunRecords) -> str:
-    """What a change would do, whether it may be, and whether the run tried it."""
+    """What a change would do, whether it is legal, and whether the run tried it."""
     lines = [
         f"In {effect.candidate} stage {edit.stage} {edit.field} is {format_choice(edit.value)} already."
         for edit in effect.unchanged

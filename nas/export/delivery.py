@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,18 +14,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.cost import Price
 from nas.cost.flash import flash_bytes
 from nas.datasets.images import Dataset, draw_stratified
 from nas.errors import CheckError
-from nas.events import Event, EventSink
+from nas.events import EventSink, Progress
 from nas.export.delivery_folder import METRICS_FILE, check_replaceable, write_folder
+from nas.export.export_order import ExportLimits, ExportOrder
 from nas.export.firmware import arena_with_margin, describe_host, read_firmware, render_firmware
 from nas.export.frames import fit_affine
 from nas.export.int8_choice import Converted, Finetuning, choose_int8
+from nas.export.metrics import (
+    DatasetIdentity,
+    DeliveryMetrics,
+    InputFormat,
+    MeasuredArena,
+    OutputFormat,
+    Provenance,
+    QuantizationChoice,
+    TestIntervals,
+)
 from nas.export.model_card import render_card
 from nas.export.onnx_network import export_onnx, run_onnx
 from nas.export.operator_support import require_supported
-from nas.export.order import ExportLimits, ExportOrder
 from nas.export.scoring import Answers, answer_split, prepare
 from nas.export.tflite import convert_int8, list_operators, read_quantization
 from nas.export.tflm import ArenaMeasurement, measure_arena
@@ -33,6 +44,7 @@ from nas.export.vectors import TestVectors, choose_vectors
 from nas.export.verification import MODEL_FILE, VECTORS_FILE
 from nas.space.architecture import Task
 from nas.statistics import wilson_interval
+from nas.training.results import TrainingOrigin
 
 if TYPE_CHECKING:
     from nas.network.network import Network
@@ -40,7 +52,7 @@ if TYPE_CHECKING:
 NUM_CALIBRATION_IMAGES = 256
 CALIBRATION_SEED = 0
 NUM_ONNX_IMAGES = 16
-ONNX_TOLERANCE = 1e-4  # of the largest logit: float32 sums in another order
+ONNX_TOLERANCE = 1e-4  # of the largest logit: float32 sums in a different order
 PACKAGES = ("torch", "tensorflow", "keras", "tflite-micro", "onnx", "onnxscript", "onnxruntime", "numpy")
 
 
@@ -49,15 +61,15 @@ class Delivery:
     """A delivered candidate: its folder and the content of its metrics.json."""
 
     folder: Path
-    metrics: dict[str, Any]
+    metrics: DeliveryMetrics
 
 
 @dataclass(frozen=True, slots=True)
 class _Exports:
-    """The chosen network, its converted models and what was measured on them. `quantization` tells of the choice."""
+    """The chosen network, its converted models and what was measured on them. `quantization` records the choice."""
 
     chosen: Converted
-    quantization: dict[str, Any]
+    quantization: QuantizationChoice
     onnx: bytes
     answers: Answers
     vectors: TestVectors
@@ -74,31 +86,26 @@ def export(
     task: Task,
     dataset: Dataset,
     *,
-    training: Mapping[str, Any],
-    provenance: Mapping[str, Any],
+    training: TrainingOrigin,
+    provenance: Provenance,
     finetuning: Finetuning,
     events: EventSink,
 ) -> Delivery:
     """Write the delivery folder of a trained network and return its metrics; the same arguments give the same bytes.
 
-    `training` says where the weights come from, `provenance` how to make them again (`seed`, `command`, `recipes`).
-    Where int8 loses too much on validation images, `finetuning` may replace the network (`choose_int8`).
-    This is where the test split is read, once, all of it. Raises CheckError, with figures, for a model that does not
-    fit the order's limits, an operator TFLM lacks, or an ONNX file that computes something else; SettingError for a
-    folder that must not be replaced or cannot be written.
+    `training` says where the weights come from, `provenance` how to reproduce them. Where int8 loses too much on
+    validation images, `finetuning` may replace the network (`choose_int8`). The whole test split is read here, and only
+    once. Raises CheckError, with figures, for a model that does not fit the order's limits, an operator TFLM lacks, or
+    an ONNX file that computes something else; SettingError for a folder that must not be replaced or cannot be written.
     """
     check_replaceable(order.folder)
 
     def tell(step: str, done: int = 0, total: int = 0) -> None:
-        data = {"phase": "export", "candidate": order.candidate_id, "step": step, "done": done, "total": total}
-        events(Event("progress", data, transient=True))
+        events(Progress("export", step, order.candidate_id, done, total))
 
     exports = _export(network, order, task, dataset, finetuning, tell)
     tell("writing the folder")
-    metrics: dict[str, Any] = {"candidate": order.candidate_id, "board": order.limits.board_name}
-    metrics |= _figures(exports, task, dataset, order.limits, order.estimated)
-    metrics |= {"training": _origin(training, exports.quantization), "provenance": dict(provenance)}
-    metrics["versions"] = {package: version(package) for package in PACKAGES}
+    metrics = _gather_metrics(exports, order, task, dataset, _find_origin(training, exports.quantization), provenance)
     firmware = render_firmware(read_firmware(metrics, exports.chosen.model, exports.vectors))
     files = {
         MODEL_FILE: exports.chosen.model,
@@ -110,8 +117,8 @@ def export(
         "EXPLANATION.md": order.explanation.encode(),
         "README.md": render_card(metrics, order.architecture).encode(),
     }
-    metrics["files"] = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    write_folder(order.folder, files | {METRICS_FILE: _json(metrics)})
+    metrics = replace(metrics, files={name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
+    write_folder(order.folder, files | {METRICS_FILE: _json(metrics.to_dict())})
     return Delivery(order.folder, metrics)
 
 
@@ -141,77 +148,87 @@ def _export(
     return _Exports(chosen, quantization, onnx, answers, vectors, len(calibration), difference)
 
 
-def _origin(training: Mapping[str, Any], quantization: Mapping[str, Any]) -> dict[str, Any]:
+def _find_origin(training: TrainingOrigin, choice: QuantizationChoice) -> TrainingOrigin:
     """Where the delivered weights come from: the phase "qat" when fine-tuned ones were kept."""
-    if quantization["kept"] == "as trained":
-        return dict(training)
-    reached = {**training["validation_accuracy"], "qat": quantization["finetuning"]["validation_accuracy"]}
-    changed = {"weights_of_phase": "qat", "finetuned_from_phase": training["weights_of_phase"]}
-    return {**training, **changed, "validation_accuracy": reached}
+    if choice.kept == "as trained" or choice.finetuning is None:
+        return training
+    return training.finetuned(choice.finetuning.validation_accuracy)
 
 
-def _figures(
-    exports: _Exports, task: Task, dataset: Dataset, limits: ExportLimits, estimated: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What the delivered network is worth and costs, estimated beside measured; accuracies are fractions."""
-    accuracies, model, measured = exports.answers.figures(), exports.chosen.model, exports.chosen.measured
-    return {
-        "dataset": {"name": dataset.name, "fingerprint": dataset.fingerprint},
-        **_interface(model, task, dataset),
-        "num_test_images": len(dataset.test),
-        **accuracies,
-        "intervals": {
-            name: asdict(wilson_interval(accuracies[name], len(dataset.test)))
-            for name in ("float_test_accuracy", "int8_test_accuracy")
-        },
-        "macs": estimated["macs"],
-        "params": estimated["params"],
-        "tflite_bytes": len(model),
-        "estimated_tflite_bytes": estimated["tflite_bytes"],
-        "flash_bytes": flash_bytes(len(model)),
-        "flash_limit_bytes": limits.flash_bytes,
-        "estimated_arena_bytes": estimated["peak_sram"]["arena_bytes"],
-        "required_arena_bytes": exports.chosen.arena_bytes,
-        "peak_sram_limit_bytes": limits.peak_sram_bytes,
-        "estimated_host_arena_bytes": estimated["peak_sram"]["host_arena_bytes"],
-        "measured_arena_bytes": measured.total_bytes,
-        "measured_arena": {"total_bytes": measured.total_bytes} | asdict(measured) | {"host": describe_host()},
-        "firmware_arena_bytes": arena_with_margin(measured.total_bytes, limits.ram_bytes),
-        "operators": list(list_operators(model)),
-        "quantization": exports.quantization,
-        "num_calibration_images": exports.num_calibration_images,
-        "num_test_vectors": len(exports.vectors.frames),
-        "onnx_max_difference": exports.onnx_max_difference,
-        "per_class": exports.answers.per_class(dataset.class_names),
-    }
+def _gather_metrics(
+    exports: _Exports,
+    order: ExportOrder,
+    task: Task,
+    dataset: Dataset,
+    training: TrainingOrigin,
+    provenance: Provenance,
+) -> DeliveryMetrics:
+    """The delivered network's accuracies and costs, estimated and measured; `files` is filled in later."""
+    accuracies, model, measured = exports.answers.accuracies(), exports.chosen.model, exports.chosen.measured
+    estimated, limits, num_images = order.estimated, order.limits, len(dataset.test)
+    input_format, output_format = _find_formats(model, dataset)
+    return DeliveryMetrics(
+        candidate=order.candidate_id,
+        board=limits.board_name,
+        dataset=DatasetIdentity(dataset.name, dataset.fingerprint),
+        task=task,
+        input=input_format,
+        output=output_format,
+        class_names=tuple(dataset.class_names),
+        num_test_images=num_images,
+        float_test_accuracy=accuracies.float_accuracy,
+        int8_test_accuracy=accuracies.int8_accuracy,
+        agreement=accuracies.agreement,
+        intervals=TestIntervals(
+            wilson_interval(accuracies.float_accuracy, num_images),
+            wilson_interval(accuracies.int8_accuracy, num_images),
+        ),
+        macs=estimated.macs,
+        params=estimated.params,
+        tflite_bytes=len(model),
+        estimated_tflite_bytes=estimated.tflite_bytes,
+        flash_bytes=flash_bytes(len(model)),
+        flash_limit_bytes=limits.flash_bytes,
+        estimated_arena_bytes=estimated.arena_bytes,
+        required_arena_bytes=exports.chosen.arena_bytes,
+        peak_sram_limit_bytes=limits.peak_sram_bytes,
+        estimated_host_arena_bytes=estimated.host_arena_bytes,
+        measured_arena_bytes=measured.total_bytes,
+        measured_arena=MeasuredArena(measured.total_bytes, **asdict(measured), host=describe_host()),
+        firmware_arena_bytes=arena_with_margin(measured.total_bytes, limits.ram_bytes),
+        operators=list_operators(model),
+        quantization=exports.quantization,
+        num_calibration_images=exports.num_calibration_images,
+        num_test_vectors=len(exports.vectors.frames),
+        onnx_max_difference=exports.onnx_max_difference,
+        per_class=exports.answers.per_class(dataset.class_names),
+        training=training,
+        provenance=provenance,
+        versions={package: version(package) for package in PACKAGES},
+        files={},
+    )
 
 
-def _interface(model: bytes, task: Task, dataset: Dataset) -> dict[str, Any]:
-    """What goes in and comes out: shapes, normalization, quantization and class names."""
-    input_quantization, output_quantization = read_quantization(model)
-    normalization = {"mean": list(dataset.mean), "std": list(dataset.std)}
-    return {
-        "task": asdict(task),
-        "input": normalization | asdict(input_quantization),
-        "output": asdict(output_quantization),
-        "class_names": list(dataset.class_names),
-    }
+def _find_formats(model: bytes, dataset: Dataset) -> tuple[InputFormat, OutputFormat]:
+    """The input and output formats of an int8 model."""
+    entry, answer = read_quantization(model)
+    mean, std = tuple(dataset.mean), tuple(dataset.std)
+    return InputFormat(mean, std, entry.scale, entry.zero_point), OutputFormat(answer.scale, answer.zero_point)
 
 
 def _calibration_images(dataset: Dataset, task: Task) -> NDArray[np.float32]:
-    """Training images, each class with its share, prepared as (N, H, W, C)."""
+    """Training images, stratified by class, prepared as (N, H, W, C)."""
     count = min(NUM_CALIBRATION_IMAGES, len(dataset.train))
     chosen = dataset.train.take(draw_stratified(dataset.train.labels, count, CALIBRATION_SEED))
     return prepare(chosen.images, dataset, task)
 
 
-def _require_fit(model: bytes, measured: ArenaMeasurement, estimated: Mapping[str, Any], limits: ExportLimits) -> int:
+def _require_fit(model: bytes, measured: ArenaMeasurement, estimated: Price, limits: ExportLimits) -> int:
     """Arena bytes needed on the 32-bit MCU; raises CheckError when they or the flash exceed the limits.
 
-    That is the estimate, plus what the measurement on this host exceeds its own estimate by.
+    That is the estimate, plus the excess of the measurement on this host over its own estimate.
     """
-    arena = estimated["peak_sram"]
-    needed: int = arena["arena_bytes"] + max(0, measured.total_bytes - arena["host_arena_bytes"])
+    needed = estimated.arena_bytes + max(0, measured.total_bytes - estimated.host_arena_bytes)
     flash = flash_bytes(len(model))
     allowed = min(limits.peak_sram_bytes, limits.ram_bytes)
     if needed > allowed:
@@ -228,7 +245,7 @@ def _require_fit(model: bytes, measured: ArenaMeasurement, estimated: Mapping[st
 
 
 def _compare_onnx(onnx_model: bytes, network: Network, images: NDArray[np.float32]) -> float:
-    """Largest difference of a logit between onnxruntime and torch on real images; CheckError when it is no rounding."""
+    """Largest logit difference between onnxruntime and torch on real images; CheckError if it exceeds rounding."""
     import torch
 
     inputs = np.ascontiguousarray(images.transpose(0, 3, 1, 2))  # (N, H, W, C) -> (N, C, H, W)

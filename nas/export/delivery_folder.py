@@ -1,4 +1,4 @@
-"""A folder of files that appears whole or not at all, and never takes the place of what it did not write itself."""
+"""A folder of files that appears whole or not at all, and never replaces anything it did not write itself."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check_replaceable(folder: Path) -> None:
 
 
 def _listed_files(folder: Path) -> set[str]:
-    """The files that the metrics of an earlier delivery name, the metrics file included; none if it is no delivery."""
+    """The files that the metrics of an earlier delivery name, the metrics file included; none if not a delivery."""
     try:
         metrics = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
         return {*metrics["files"], METRICS_FILE}
@@ -38,10 +38,10 @@ def _listed_files(folder: Path) -> set[str]:
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write `files` (relative path -> content) as `folder`, in place of an earlier delivery.
+    """Write `files` (relative path -> content) as `folder`, replacing an earlier delivery.
 
-    Everything is written beside it, read back and compared before the folder takes its name. Raises SettingError for
-    a place that cannot be written, CheckError for files that come back changed.
+    Everything is written beside it, read back and compared before the folder takes its name. Raises SettingError for a
+    place that cannot be written to, CheckError for files that come back changed.
     """
     folder = folder.resolve()
     check_replaceable(folder)

@@ -44,14 +44,18 @@ def fit_affine(task: Task, mean: Sequence[float], std: Sequence[float], quantiza
     ]
     largest_bias = max(abs(bias) for bias in biases)
     shift = 0
-    while max(slopes) * 2 ** (shift + 1) < 2**_MULTIPLIER_BITS and largest_bias * 2 ** (shift + 1) < 2**_OFFSET_BITS:
+    # rounded, as they will be stored: just below the limit is not below it
+    while (
+        round(max(slopes) * 2 ** (shift + 1)) < 2**_MULTIPLIER_BITS
+        and round(largest_bias * 2 ** (shift + 1)) < 2**_OFFSET_BITS
+    ):
         shift += 1
     multipliers = tuple(round(slope * 2**shift) for slope in slopes)
     return PixelAffine(shift, multipliers, tuple(round(bias * 2**shift) for bias in biases))
 
 
 def quantize_frames(frames: Images, task: Task, affine: PixelAffine) -> NDArray[np.int8]:
-    """int8 input (N, height, width, channels) of frames (N, h, w, 1 or 3) of any size: firmware/preprocess.c's own.
+    """int8 input (N, height, width, channels) of frames (N, h, w, 1 or 3) of any size, as in firmware/preprocess.c.
 
     The frame is stretched: bilinear, half-pixel centres, no antialiasing. Grayscale fills every channel; RGB becomes
     ITU-R 601 luma for a network of one channel.

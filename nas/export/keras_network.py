@@ -1,4 +1,4 @@
-"""The network again in Keras, with the torch module's weights: the way to TFLite (NHWC, SAME padding)."""
+"""The network rebuilt in Keras, with the torch module's weights: the path to TFLite (NHWC, SAME padding)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Doubles = NDArray[np.float64]
 
 
 def fold_batch_norm(layer: ConvNormAct) -> tuple[Doubles, Doubles]:
-    """Kernel (O, I / groups, K, K) and bias (O,) of the convolution with its batch norm (running figures) folded in.
+    """Kernel (O, I / groups, K, K) and bias (O,) of the convolution with its batch norm (running statistics) folded in.
 
     BN(w * x) = w * gamma / sqrt(var + eps) * x + beta - mean * gamma / sqrt(var + eps), in float64.
     """
@@ -40,7 +40,7 @@ def _array(tensor: Tensor | None) -> Doubles:
 def build_keras_network(network: Network, architecture: Architecture, task: Task) -> Any:
     """A `keras.Model` computing what `network` computes in eval mode: (1, H, W, C) images to (1, classes) logits.
 
-    Every layer is named: Keras' own names count up in a process, and would end in the converted file.
+    Every layer is named: Keras' own names count up within a process, and would end up in the converted file.
     """
     keras = load_tensorflow().keras
     image = keras.Input(batch_shape=(1, task.height, task.width, task.channels), name="image")

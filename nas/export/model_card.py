@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import resources
-from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from nas.export.metrics import DeliveryMetrics
 from nas.plain_text import plain, plain_markdown
 from nas.space.architecture import Architecture
 
 NUM_CLASSES_SHOWN = 10
 
 
-def render_card(metrics: Mapping[str, Any], architecture: Architecture) -> str:
-    """Markdown; raises jinja2's UndefinedError when a figure is missing. Names from outside are escaped."""
+def render_card(metrics: DeliveryMetrics, architecture: Architecture) -> str:
+    """Markdown; names from outside are escaped. The template names the figures as metrics.json does."""
     environment = Environment(
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701  # Markdown, not HTML; text from outside goes through `md`, `json` or `line`
@@ -35,7 +35,7 @@ def render_card(metrics: Mapping[str, Any], architecture: Architecture) -> str:
     }
     text = resources.files("nas.export").joinpath("model_card.md.j2").read_text(encoding="utf-8")
     stages = architecture.to_dict()["stages"]
-    return environment.from_string(text).render(metrics, stages=stages, num_classes_shown=NUM_CLASSES_SHOWN)
+    return environment.from_string(text).render(metrics.to_dict(), stages=stages, num_classes_shown=NUM_CLASSES_SHOWN)
 
 
 def _write_figures(values: Sequence[float]) -> str:

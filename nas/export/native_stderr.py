@@ -1,4 +1,4 @@
-"""Keeps what C++ libraries write to file descriptor 2 out of the user's terminal, and makes it readable."""
+"""Keeps what C++ libraries write to file descriptor 2 out of the user's terminal, and makes it available."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _STDERR = 2
 def native_stderr_captured() -> Iterator[Callable[[], str]]:
     """Yield a function that returns all that was written to file descriptor 2 since the block began.
 
-    Python's own `sys.stderr` keeps reaching the terminal meanwhile (a live display goes on), unless something else
-    already replaced it. The descriptor belongs to the whole process: never enter this from two threads at once.
+    Python's own `sys.stderr` keeps reaching the terminal meanwhile (a live display keeps running), unless something
+    else already replaced it. The descriptor belongs to the whole process: never enter this from two threads at once.
     """
     if sys.stderr is not None:
         sys.stderr.flush()
@@ -42,7 +42,7 @@ def _content(sink: IO[bytes]) -> str:
 
 @contextlib.contextmanager
 def _python_stderr_on(descriptor: int) -> Iterator[None]:
-    """`sys.stderr` writing to `descriptor` for the time of the block, if it would write to descriptor 2."""
+    """`sys.stderr` writing to `descriptor` for the duration of the block, if it would write to descriptor 2."""
     before = sys.stderr
     if not _writes_to_stderr(before):
         yield

@@ -1,4 +1,4 @@
-"""The float network as ONNX, for whoever runs something else than TFLM."""
+"""The float network as ONNX, for runtimes other than TFLM."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from nas.space.architecture import Task
 if TYPE_CHECKING:
     from nas.network.network import Network
 
-OPSET = 18  # what torch's exporter writes by itself; a higher one runs through a version converter
+OPSET = 18  # what torch's exporter writes by default; a higher one goes through a version converter
 
 
 def export_onnx(network: Network, task: Task) -> bytes:
     """The ONNX file of `network` in eval mode: `images` (batch, C, H, W) float32 to `logits` (batch, classes).
 
-    The batch size is free, weights lie inside the file, equal networks give equal bytes. The network's mode is kept.
+    The batch size is free, weights are inside the file, equal networks give equal bytes. The network's mode is kept.
     """
     import torch
 
@@ -65,7 +65,7 @@ def run_onnx(model: bytes, images: NDArray[np.float32]) -> NDArray[np.float32]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors only: what it finds out about the machine is no concern of the user
+    options.log_severity_level = 3  # errors only: what it finds out about the machine does not concern the user
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     (logits,) = session.run(["logits"], {"images": images})
     return np.asarray(logits, np.float32)

@@ -11,7 +11,7 @@ from nas.errors import CheckError
 
 
 def require_supported(operators: Iterable[str]) -> None:
-    """Raise CheckError that names the first operator TFLM cannot register; `operators` are names of the schema."""
+    """Raise CheckError naming the first operator TFLM cannot register; `operators` are names in the schema."""
     for index, operator in enumerate(operators):
         if operator not in _methods():
             rule = f"every operator must be one of the {len(_methods())} built-in ones of TFLM"

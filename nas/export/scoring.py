@@ -1,15 +1,16 @@
-"""What a network is worth: float and int8 answers on a whole split, overall and class by class."""
+"""How accurate a network is: float and int8 answers on a whole split, overall and class by class."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nas.datasets.images import Dataset, Images, Split
+from nas.export.metrics import ClassFigures
 from nas.export.tflite import read_quantization
 from nas.export.tflm import predict
 from nas.space.architecture import Task
@@ -17,7 +18,16 @@ from nas.space.architecture import Task
 if TYPE_CHECKING:
     from nas.network.network import Network
 
-CHUNK_IMAGES = 256  # images that lie in memory as float at a time
+CHUNK_IMAGES = 256  # images held in memory as float at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracies:
+    """Top-1 accuracies on a split, and the share of images on which float and int8 agree, as fractions."""
+
+    float_accuracy: float
+    int8_accuracy: float
+    agreement: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,26 +38,25 @@ class Answers:
     int8_logits: NDArray[np.int8]
     labels: NDArray[np.int64]
 
-    def figures(self) -> dict[str, float]:
-        """Accuracies on the split, and the share of images on which both say the same, as fractions."""
+    def accuracies(self) -> Accuracies:
+        """How often each is right, and how often they agree."""
         int8_answers = self.int8_logits.argmax(axis=1)
-        return {
-            "float_test_accuracy": float(np.mean(self.float_answers == self.labels)),
-            "int8_test_accuracy": float(np.mean(int8_answers == self.labels)),
-            "agreement": float(np.mean(self.float_answers == int8_answers)),
-        }
+        return Accuracies(
+            float_accuracy=float(np.mean(self.float_answers == self.labels)),
+            int8_accuracy=float(np.mean(int8_answers == self.labels)),
+            agreement=float(np.mean(self.float_answers == int8_answers)),
+        )
 
-    def per_class(self, class_names: tuple[str, ...]) -> list[dict[str, Any]]:
-        """Of every class with test images, the largest drop first: both accuracies, and how much int8 loses."""
+    def per_class(self, class_names: tuple[str, ...]) -> tuple[ClassFigures, ...]:
+        """Both accuracies of every class with test images, and how much int8 loses; the largest drop first."""
         int8_answers = self.int8_logits.argmax(axis=1)
         rows = []
         for label, name in enumerate(class_names):
             own = self.labels == label
             if own.any():
                 right, kept = np.mean(self.float_answers[own] == label), np.mean(int8_answers[own] == label)
-                row = {"class": name, "num_images": int(own.sum()), "float_accuracy": float(right)}
-                rows.append(row | {"int8_accuracy": float(kept), "drop": float(right - kept)})
-        return sorted(rows, key=lambda row: -row["drop"])
+                rows.append(ClassFigures(name, int(own.sum()), float(right), float(kept), drop=float(right - kept)))
+        return tuple(sorted(rows, key=lambda row: -row.drop))
 
 
 def prepare(images: Images, dataset: Dataset, task: Task) -> NDArray[np.float32]:
@@ -71,7 +80,7 @@ def answer_split(
 ) -> Answers:
     """Answers on the whole `split` of `dataset`, the int8 ones in an arena of `arena_bytes`: proof that it is enough.
 
-    `tell(step, done, total)` is called as the work goes on; `name` is what it calls the split.
+    `tell(step, done, total)` is called as the work progresses; `name` is what it calls the split.
     """
     from nas.training.prediction import predict_logits  # late: torch
 

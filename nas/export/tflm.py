@@ -23,8 +23,8 @@ ENGINE = "tflm"
 LARGEST_ARENA_BYTES = 128 * 1024 * 1024  # far beyond any microcontroller; pages that stay unused cost nothing
 STEP_BYTES = 16  # TFLM's alignment
 PROBE_SECONDS = 2.0  # after this long the rate is known
-PARALLEL_SECONDS = 10.0  # what must be left to do before worker processes (half a second each to start) pay
-CHUNK_SECONDS = 1.0  # a worker's piece of work: also how often progress is told
+PARALLEL_SECONDS = 10.0  # how much must be left to do before worker processes (half a second each to start) pay off
+CHUNK_SECONDS = 1.0  # a worker's piece of work: also how often progress is reported
 
 Int8s = NDArray[np.int8]
 ProgressSink = Callable[[int, int], None]
@@ -91,7 +91,7 @@ def _smallest_arena(model: bytes, recorded_bytes: int) -> int:
 class _Trials:
     """Starts a model in arenas of given sizes, in a process of its own.
 
-    TFLM ends with a segmentation fault where the arena leaves its planner about no room at all.
+    TFLM ends with a segmentation fault where the arena leaves its planner almost no room.
     """
 
     def __init__(self, model: bytes) -> None:
@@ -99,7 +99,7 @@ class _Trials:
         self._pool: ProcessPoolExecutor | None = None
 
     def works(self, arena_bytes: int) -> bool:
-        """Whether the model starts; raises CheckError beyond all reason."""
+        """Whether the model starts; raises CheckError above `LARGEST_ARENA_BYTES`."""
         if arena_bytes > LARGEST_ARENA_BYTES:
             raise CheckError(f"TFLM must run a model in {LARGEST_ARENA_BYTES:,} bytes; this one does not start there")
         if self._pool is None:
@@ -132,7 +132,7 @@ def _leave_interrupts() -> None:
 
 
 def _open(model: bytes, arena_bytes: int) -> Any:
-    """An interpreter with its tensors in an arena of that size; raises CheckError with TFLM's words when it cannot."""
+    """An interpreter with its tensors in an arena of that size; raises CheckError with TFLM's message if it fails."""
     from tflite_micro import runtime
 
     with native_stderr_captured() as captured:
@@ -145,7 +145,7 @@ def _open(model: bytes, arena_bytes: int) -> Any:
 
 
 def _ignore_progress(done: int, total: int) -> None:
-    """For callers that do not wait long."""
+    """For callers that need no progress."""
 
 
 def predict(
@@ -158,8 +158,8 @@ def predict(
 ) -> Int8s:
     """int8 logits (N, classes) of quantized images (N, H, W, C), each run through TFLM in an arena of `arena_bytes`.
 
-    Long splits go to worker processes (`workers`, default: one a CPU), since TFLM holds Python's lock while it runs.
-    `on_progress(done, total)` is called about once a second. Raises CheckError when the arena is too small; TFLM may
+    Long splits go to worker processes (`workers`, default: one per CPU), since TFLM holds Python's lock while it runs.
+    `on_progress(done, total)` is called about once per second. Raises CheckError when the arena is too small; TFLM may
     crash instead (see `measure_arena`, whose total is safe).
     """
     workers = workers or os.cpu_count() or 1

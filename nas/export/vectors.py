@@ -18,7 +18,7 @@ from nas.space.architecture import Task
 
 NUM_VECTORS = 8
 MAX_FRAME_BYTES = 65_536  # all frames together: they share the flash with the model
-_CLEAR_LEAD = 2  # the best logit leads by this much: kernels that round otherwise give the same class
+_CLEAR_LEAD = 2  # the best logit leads by this much: kernels that round differently give the same class
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class TestVectors:
     `images` are positions in the test split, `labels` the true classes.
     """
 
-    __test__ = False  # no test, whatever pytest makes of the name
+    __test__ = False  # not a test, whatever pytest makes of the name
 
     images: NDArray[np.int64]
     frames: Images
@@ -57,10 +57,10 @@ class TestVectors:
 def choose_vectors(
     model: bytes, test: Split, logits: NDArray[np.int8], task: Task, affine: PixelAffine, *, arena_bytes: int
 ) -> TestVectors:
-    """Up to 8 vectors, of as many different answers as possible, whose logits are clear and not at the end of int8.
+    """Up to 8 vectors, with as many different answers as possible, whose logits are clear and do not saturate int8.
 
-    `logits` (N, classes) are TFLM's for the whole split; they only choose the images. Raises CheckError when no image
-    of the split serves: every output saturates.
+    `logits` (N, classes) are TFLM's for the whole split; they only serve to choose the images. Raises CheckError when
+    no image of the split qualifies: every output saturates.
     """
     frame_bytes = test.images[0].size
     count = max(1, min(NUM_VECTORS, MAX_FRAME_BYTES // frame_bytes))
@@ -78,7 +78,7 @@ def choose_vectors(
 
 
 def check_vectors(model: bytes, vectors: TestVectors, task: Task, affine: PixelAffine, *, arena_bytes: int) -> None:
-    """Raise CheckError that names the first vector whose input checksum or logits the model does not reproduce."""
+    """Raise CheckError naming the first vector whose input checksum or logits the model does not reproduce."""
     inputs = quantize_frames(vectors.frames, task, affine)
     outputs = predict(model, inputs, arena_bytes=arena_bytes)
     for index, image in enumerate(inputs):
@@ -93,7 +93,7 @@ def check_vectors(model: bytes, vectors: TestVectors, task: Task, affine: PixelA
 
 
 def _is_clear(logits: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """Which rows (N, classes) end nowhere in int8 and have one best class."""
+    """Which rows (N, classes) saturate nowhere and have one best class."""
     ordered = np.sort(logits.astype(np.int64), axis=1)
     return np.asarray(
         (ordered[:, 0] > -128) & (ordered[:, -1] < 127) & (ordered[:, -1] - ordered[:, -2] >= _CLEAR_LEAD)

@@ -11,6 +11,7 @@ from typing import Any
 from nas.errors import CheckError, SettingError
 from nas.export.delivery_folder import METRICS_FILE
 from nas.export.firmware import FirmwareModel, read_firmware, render_firmware
+from nas.export.metrics import DeliveryMetrics
 from nas.export.operator_support import require_supported
 from nas.export.tflite import list_operators, read_quantization
 from nas.export.tflm import measure_arena
@@ -19,20 +20,21 @@ from nas.export.vectors import TestVectors, check_vectors
 MODEL_FILE, VECTORS_FILE = "model.tflite", "test_vectors.safetensors"
 
 
-def verify_delivery(folder: Path) -> dict[str, Any]:
+def verify_delivery(folder: Path) -> DeliveryMetrics:
     """The metrics of a delivery whose files, operators, sources, arena and test vectors all agree.
 
-    Raises SettingError for a folder that is no delivery, CheckError that names the first thing that does not hold.
+    Raises SettingError for a folder that is not a delivery, CheckError naming the first thing that does not hold.
     """
-    metrics = _load_metrics(folder)
+    found = _load_metrics(folder)
     try:
-        _check_files(folder, metrics["files"])
+        metrics = DeliveryMetrics.from_dict(found)
+        _check_files(folder, metrics.files)
         model = (folder / MODEL_FILE).read_bytes()
         require_supported(list_operators(model))
         vectors = TestVectors.from_bytes((folder / VECTORS_FILE).read_bytes())
         firmware = read_firmware(metrics, model, vectors)
-    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-        raise CheckError(f"{METRICS_FILE} must hold a delivery's figures; {error} is wrong; export again") from error
+    except (ValueError, ArithmeticError) as error:
+        raise CheckError(f"{METRICS_FILE} must hold a delivery's figures; {error}; export again") from error
     _check_model(firmware)
     _check_arena(firmware)
     check_vectors(model, vectors, firmware.task, firmware.affine, arena_bytes=firmware.measured.total_bytes)
@@ -74,7 +76,7 @@ def _check_model(firmware: FirmwareModel) -> None:
 
 
 def _check_arena(firmware: FirmwareModel) -> None:
-    """The firmware reserves what the MCU needs, and TFLM starts here in the arena that is said to be enough."""
+    """The firmware reserves what the MCU needs, and TFLM starts here in the arena that is said to suffice."""
     if firmware.arena_bytes < firmware.required_arena_bytes:
         figures = f"the model needs {firmware.required_arena_bytes:,} bytes; kArenaBytes is {firmware.arena_bytes:,}"
         raise CheckError(f"the firmware's arena must be large enough; {figures}; export again")

@@ -43,7 +43,7 @@ class SameConv2d(nn.Conv2d):
         return functional.conv2d(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def _is_product(self, images: Tensor) -> bool:
-        """Whether this is a product of matrices, best computed as one: a pointwise filter, in training on a CPU."""
+        """Whether this is a matrix product, best computed as one: a pointwise filter, in training on a CPU."""
         is_pointwise = self.kernel_size == self.stride == (1, 1) and self.groups == 1
         is_ready = self.training and images.device.type == "cpu"
         return is_pointwise and is_ready and images.is_contiguous(memory_format=torch.channels_last)
@@ -60,8 +60,8 @@ def pool_globally(
 ) -> Float[Tensor, "batch channels"]:
     """Each channel's mean over the map.
 
-    In training on channels_last its gradient is channels_last as well. The mean's own is not, which batch norm takes
-    several times as long for.
+    In training on channels_last its gradient is channels_last too. That of torch's mean is not, and batch norm then
+    takes several times as long.
     """
     if in_training and features.is_contiguous(memory_format=torch.channels_last):
         return features.permute(0, 2, 3, 1).flatten(1, 2).mean(1)  # (N, C, H, W) -> (N, H * W, C) -> (N, C)
@@ -69,7 +69,7 @@ def pool_globally(
 
 
 class InplaceReLU6(nn.ReLU6):
-    """ReLU6 that keeps its output alone: torch's, in place, copies its input for a gradient that the output gives."""
+    """ReLU6 that keeps only its output: torch's, in place, copies its input for a gradient that the output yields."""
 
     def __init__(self) -> None:
         super().__init__(inplace=True)

@@ -1,9 +1,9 @@
-"""Depthwise convolution for training on a CPU: torch's sums, asked for in a way that its kernels are fast at.
+"""Depthwise convolution for training on a CPU: torch's sums, requested in a form that its kernels compute fast.
 
 oneDNN's fast kernel for the weights' gradient takes filters of at most three columns, on maps no smaller than the
-filter; for all others it computes sixteen times as much. And uneven SAME padding costs copies of the map, forth and
-back. So a filter here loses the taps that never meet the image, gets a zero row or column where that evens its padding,
-and has its gradient computed a few columns at a time.
+filter; for all others it computes sixteen times as much. And uneven SAME padding costs copies of the map, forward and
+backward. So a filter here loses the taps that never meet the image, gets a zero row or column where that evens its
+padding, and has its gradient computed a few columns at a time.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ def convolve_depthwise(
     stride: int,
     pads: tuple[Pads, Pads],
 ) -> Float[Tensor, "batch channels out_height out_width"]:
-    """Each channel convolved with its own filter; `pads` of the rows and of the columns, with which the strides end."""
+    """Each channel convolved with its own filter; `pads` of rows and columns, which the strides use up exactly."""
     output: Tensor = _Depthwise.apply(images, weight, stride, pads)  # type: ignore[no-untyped-call]
     return output
 
@@ -54,7 +54,7 @@ class _Side:
 
 
 def _find_side(size: int, kernel: int, stride: int, pads: Pads) -> _Side:
-    """The taps that meet some pixel of `size` at some place of the filter."""
+    """The taps that meet a pixel of `size` at some position of the filter."""
     before, after = pads
     starts = range(-before, size + after - kernel + 1, stride)
     counting = [tap for tap in range(kernel) if any(0 <= start + tap < size for start in starts)]
@@ -89,7 +89,7 @@ class _Depthwise(torch.autograd.Function):
 
 def _sum_by_columns(gradient: Tensor, images: Tensor, stride: int, rows: _Side, columns: _Side) -> Tensor:
     """The gradient of the taps that count, (channels, 1, rows, columns): a few columns of them at a time."""
-    # the kernel pads rows by itself where that is the same on both ends, and fast unless the filter is higher than them
+    # the kernel pads rows by itself where both ends are equal, and fast unless the filter is taller than the map
     pads = rows.even if rows.zeros == (0, 0) and rows.taps <= images.shape[2] else 0
     copied = (0, 0) if pads else (rows.before, rows.after)
     length = (gradient.shape[3] - 1) * stride
@@ -112,7 +112,7 @@ def _copy_columns(images: Tensor, first: int, width: int, rows: Pads) -> Tensor:
     seen[:, :, top:bottom, start - first : end - first].copy_(images[..., start:end])
     for outside in (seen[:, :, :top], seen[:, :, bottom:], seen[..., : start - first], seen[..., end - first :]):
         if outside.numel():
-            outside.zero_()  # nothing else is: to fill the whole before the copy costs as much as the copy
+            outside.zero_()  # nothing else is: filling the whole before the copy costs as much as the copy
     return seen
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from nas.network.blocks import ConvNormAct, InvertedBlock, pool_globally
 from nas.space.architecture import Architecture, Task, plan_blocks
 
-STEM_STRIDE = 2  # plan_blocks counts on it
+STEM_STRIDE = 2  # plan_blocks relies on it
 
 
 class Network(nn.Module):
@@ -42,7 +42,7 @@ class Network(nn.Module):
 
 
 def build_network(architecture: Architecture, task: Task, *, seed: int) -> Network:
-    """The network with weights drawn from `seed`; the global random generator is left as it was."""
+    """The network with weights drawn from `seed`; the global random generator is left untouched."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Network(architecture, task)

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
-from typing import Any
 
-from nas.cost import Budget, CostReport, find_violations, report
+from nas.cost import Assessment, Budget, CostReport, estimate, report
 from nas.cost.board import Board
 from nas.errors import ProposalError
+from nas.export.delivered import Delivered
 from nas.plain_text import plain
+from nas.records.explained import Explained, Explanation
+from nas.records.outcomes import CandidateOutcome
+from nas.records.run_events import DriveChosen, LlmAnswered, NodeFinished, RunFinished, RunStarted
 from nas.records.run_store import RunStore
-from nas.records.run_view import Assessment
-from nas.records.trace import Record
+from nas.records.trace_line import TraceLine
 from nas.search.pareto import find_front, measure_hypervolume
+from nas.search.search_events import FeedbackGiven
 from nas.search.trial import Trial
 from nas.space.architecture import Architecture, Task
 from nas.space.search_space import SearchSpace
+from nas.training.phase_events import PhaseFinished
 
 _NUM_IDS_SHOWN = 12
 
@@ -32,24 +37,15 @@ class FrontChange:
     hypervolume: float
 
 
-@dataclass(frozen=True, slots=True)
-class Feedback:
-    """What the designer had been told when it made a proposal: its parent, its aim, suggestions and rejections."""
-
-    parent: str | None
-    niche: str | None
-    suggestions: tuple[str, ...]
-    rejections: tuple[str, ...]
-
-
 @dataclass(frozen=True)
 class RunRecords:
-    """Trials and what else is known. `trials` holds every proposal in order.
+    """Trials and everything else that is known. `trials` holds every proposal in order.
 
-    `num_images`: images in the splits "train", "validation" and "test", where known. `outcomes`: candidate -> "full",
-    "distill" or "metrics" -> plain figures. `started` and `finished` are the trace's first and last words, `feedback`
-    is told by proposal, `explanations` (as `Explanation.to_dict` writes them) by candidate. `what_ifs` were trained on
-    request and are no part of the search. Everything but the trials is empty while the run itself asks.
+    `num_images`: images in the splits "train", "validation" and "test", where known. `outcomes` are those of the phases
+    after the search, by candidate. `started` is the latest session's first event, `finished` the run's last, `seconds`
+    the time between them (None where no times are on record); `feedback` is keyed by proposal, `explanations` by
+    candidate. `what_ifs` were trained on request and are not part of the search. Everything but the trials is empty
+    when the run itself is asking.
     """
 
     trials: tuple[Trial, ...]
@@ -58,15 +54,16 @@ class RunRecords:
     budget: Budget
     board: Board
     num_images: Mapping[str, int] = field(default_factory=dict)
-    outcomes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    started: Mapping[str, Any] = field(default_factory=dict)
-    finished: Mapping[str, Any] = field(default_factory=dict)
+    outcomes: Mapping[str, CandidateOutcome] = field(default_factory=dict)
+    started: RunStarted | None = None
+    finished: RunFinished | None = None
+    seconds: float | None = None
     winners: tuple[str, ...] = ()
-    drive: Mapping[str, Any] = field(default_factory=dict)
-    feedback: Mapping[str, Feedback] = field(default_factory=dict)
+    drive: DriveChosen | None = None
+    feedback: Mapping[str, FeedbackGiven] = field(default_factory=dict)
     num_answers: int = 0
     what_ifs: tuple[Trial, ...] = ()
-    explanations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    explanations: Mapping[str, Explanation] = field(default_factory=dict)
 
     @cached_property
     def _by_id(self) -> dict[str, Trial]:
@@ -77,7 +74,7 @@ class RunRecords:
         return self._by_id.get(candidate_id)
 
     def find(self, candidate_id: str) -> Trial:
-        """The trial of that id, also one that never was a network; raises ProposalError for an unknown one."""
+        """The trial of that id, even one that was never a network; raises ProposalError for an unknown one."""
         trial = self._by_id.get(candidate_id)
         if trial is None:
             known = ", ".join(list(self._by_id)[-_NUM_IDS_SHOWN:]) or "-"
@@ -100,9 +97,7 @@ class RunRecords:
 
     def assess(self, candidate_id: str) -> Assessment:
         """Its costs and what they violate, with the cheapest edits."""
-        architecture = self.architecture(candidate_id)
-        violations = find_violations(architecture, self.space, self.task, self.budget)
-        return Assessment(self.costs(candidate_id), violations)
+        return estimate(self.architecture(candidate_id), self.space, self.task, self.budget)
 
     @cached_property
     def front(self) -> tuple[Trial, ...]:
@@ -122,13 +117,17 @@ class RunRecords:
 
     @property
     def counts(self) -> Counter[str]:
-        """How many proposals ended how."""
+        """The number of proposals with each outcome."""
         return Counter(trial.state for trial in self.trials)
 
     @property
     def delivered(self) -> tuple[str, ...]:
         """Candidates that were delivered."""
-        return tuple(candidate for candidate, outcome in self.outcomes.items() if "metrics" in outcome)
+        return tuple(candidate for candidate, outcome in self.outcomes.items() if outcome.metrics is not None)
+
+    def outcome(self, candidate_id: str) -> CandidateOutcome:
+        """What became of it after the search, so far."""
+        return self.outcomes.get(candidate_id, CandidateOutcome())
 
     def known_as(self, architecture: Architecture) -> Trial | None:
         """The first trial of the same network, if it was ever proposed."""
@@ -137,16 +136,16 @@ class RunRecords:
 
     @cached_property
     def hypervolume(self) -> float:
-        """The share in [0, 1] that the front dominates of the box up to the budget's MACs and flash bytes."""
+        """The share in [0, 1] of the box up to the budget's MACs and flash bytes that the front dominates."""
         return self._measure(self.front)
 
     @property
     def most_accurate(self) -> Trial | None:
-        """The trained trial with the best validation accuracy, the earliest of equals."""
+        """The trained trial with the best validation accuracy, the earliest on a tie."""
         return self.trained[0] if self.trained else None
 
     def snapshot(self) -> RunRecords:
-        """These records: nothing is added to them any more."""
+        """These records, which no longer change."""
         return self
 
     def _measure(self, front: Sequence[Trial]) -> float:
@@ -174,54 +173,86 @@ def load_records(
 ) -> RunRecords:
     """The read model of a run on disk; raises CheckError for damaged records.
 
-    The trace says what the network must read and answer; `guess_task` is asked where it is still empty.
+    The trace says what the network must read and answer; `guess_task` is called while it is still empty.
     """
-    told = _read_trace(store.load_trace())
-    started = told.get("started")
-    task = _read_task(started, stem_channels) if started else guess_task()
-    what_ifs = tuple(store.load_what_ifs())
-    return RunRecords(tuple(store.load_trials()), space, task, budget, board, what_ifs=what_ifs, **told)
+    facts = _read_trace(store.load_trace())
+    task = _read_task(facts.started, stem_channels) if facts.started else guess_task()
+    return RunRecords(
+        tuple(store.load_trials()),
+        space,
+        task,
+        budget,
+        board,
+        num_images=facts.started.num_images if facts.started else {},
+        outcomes=facts.outcomes,
+        started=facts.started,
+        finished=facts.finished,
+        seconds=_seconds_between(facts.started_at, facts.finished_at),
+        winners=facts.winners,
+        drive=facts.drive,
+        feedback=facts.feedback,
+        num_answers=facts.num_answers,
+        what_ifs=tuple(store.load_what_ifs()),
+        explanations=facts.explanations,
+    )
 
 
-def _read_trace(trace: Iterable[Record]) -> dict[str, Any]:
-    told: dict[str, Any] = {"outcomes": {}, "feedback": {}, "explanations": {}, "num_answers": 0}
-    for record in trace:
-        data = record["data"]
-        match record["kind"]:
-            case "run_started":
-                told |= {"started": {**data, "time": record["time"]}, "num_images": data["num_images"]}
-            case "run_finished":
-                told["finished"] = {**data, "time": record["time"]}
-            case "drive_chosen":
-                told["drive"] = data
-            case "llm_answered":
-                told["num_answers"] += 1
-            case "feedback_given":
-                told["feedback"][data["candidate"]] = _read_feedback(data)
-            case "phase_finished" | "delivered":
-                _read_outcome(told["outcomes"], data)
-            case "explained":
-                told["explanations"][data["candidate"]] = data
-            case "node_finished" if data["node"] == "select":
-                told["winners"] = tuple(data["update"]["winners"])
+@dataclass(slots=True)
+class _TraceFacts:
+    """What a trace says, gathered line by line."""
+
+    outcomes: dict[str, CandidateOutcome] = field(default_factory=dict)
+    started: RunStarted | None = None
+    started_at: str = ""
+    finished: RunFinished | None = None
+    finished_at: str = ""
+    winners: tuple[str, ...] = ()
+    drive: DriveChosen | None = None
+    feedback: dict[str, FeedbackGiven] = field(default_factory=dict)
+    num_answers: int = 0
+    explanations: dict[str, Explanation] = field(default_factory=dict)
+
+
+def _read_trace(trace: Iterable[TraceLine]) -> _TraceFacts:
+    facts = _TraceFacts()
+    for line in trace:
+        match line.event:
+            case RunStarted() as started:
+                facts.started, facts.started_at = started, line.time
+            case RunFinished() as finished:
+                facts.finished, facts.finished_at = finished, line.time
+            case DriveChosen() as drive:
+                facts.drive = drive
+            case LlmAnswered():
+                facts.num_answers += 1
+            case FeedbackGiven() as feedback:
+                facts.feedback[feedback.candidate] = feedback
+            case PhaseFinished() | Delivered() as delivered:
+                _read_outcome(facts.outcomes, delivered)
+            case Explained(explanation):
+                facts.explanations[explanation.candidate] = explanation
+            case NodeFinished(node="select", update=update):
+                facts.winners = tuple(update["winners"])
             case _:
                 pass
-    return told
+    return facts
 
 
-def _read_task(started: Mapping[str, Any], stem_channels: int) -> Task:
-    height, width, channels = started["input"]
-    return Task(height, width, channels, started["num_classes"], stem_channels)
-
-
-def _read_outcome(outcomes: dict[str, dict[str, Any]], data: Mapping[str, Any]) -> None:
+def _read_outcome(outcomes: dict[str, CandidateOutcome], event: PhaseFinished | Delivered) -> None:
     """Add a delivery's metrics or a phase after the search (the mini-phases are the trials' own)."""
-    own = outcomes.setdefault(data["candidate"], {}) if data.get("phase") != "mini" else {}
-    if "metrics" in data:
-        own["metrics"] = data["metrics"]
-    else:
-        own[data["phase"]] = {name: value for name, value in data.items() if name not in ("candidate", "phase")}
+    own = outcomes.get(event.candidate, CandidateOutcome())
+    if isinstance(event, Delivered):
+        outcomes[event.candidate] = replace(own, metrics=event.metrics)
+    elif event.outcome.phase != "mini":
+        outcomes[event.candidate] = own.with_phase(event.outcome)
 
 
-def _read_feedback(data: Mapping[str, Any]) -> Feedback:
-    return Feedback(data["parent"], data["niche"], tuple(data["suggestions"]), tuple(data["rejections"]))
+def _read_task(started: RunStarted, stem_channels: int) -> Task:
+    height, width, channels = started.input
+    return Task(height, width, channels, started.num_classes, stem_channels)
+
+
+def _seconds_between(first: str, last: str) -> float | None:
+    if not first or not last:
+        return None
+    return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()

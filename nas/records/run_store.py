@@ -1,8 +1,8 @@
-"""One folder a run: configuration, trials, trace, checkpoints, training state and deliveries.
+"""One folder per run: configuration, trials, trace, checkpoints, training state and deliveries.
 
 Records are append-only JSON lines; a line torn by a crash is cut off when the run is opened for writing. The trace is a
-chain of digests, and `trace.seal` holds its last one: what was altered, moved or cut off by hand is found when it is
-read.
+chain of digests, and `trace.seal` holds its last one: anything altered, moved or cut off by hand is detected on
+reading.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from nas.atomic_files import write_json
+from nas.documents.atomic_files import write_json
 from nas.errors import CheckError, SettingError
 from nas.events import Event
-from nas.records.trace import GENESIS, Record, StepCounter, chain_digest
+from nas.records.trace import GENESIS, StepCounter, chain_digest
+from nas.records.trace_line import Record, TraceLine, read_line
 from nas.search.trial import Trial
 
 if TYPE_CHECKING:
@@ -100,13 +101,13 @@ class RunStore:
         return _read_config(self.folder)
 
     def lock(self) -> tuple[str, ...]:
-        """Claim the run for this process and mend what a crash tore; the names of the files that were mended.
+        """Claim the run for this process and repair what a crash tore; returns the names of the repaired files.
 
         Refuses while another process writes; raises CheckError for a trace that was tampered with.
         """
-        from filelock import FileLock, Timeout  # late: it loads asyncio, which reading a run does without
+        from filelock import FileLock, Timeout  # late: it loads asyncio, which reading a run does not need
 
-        # The system's own lock, which ends with the process. Whichever thread took it, another may give it back.
+        # The system's own lock, which ends with the process. Whichever thread took it, another may release it.
         lock = FileLock(self.folder / ".lock", thread_local=False)
         try:
             lock.acquire(blocking=False)
@@ -117,12 +118,12 @@ class RunStore:
         self._lock = lock
         names = ("trials.jsonl", "trace.jsonl", "conversation.jsonl", "what_ifs.jsonl")
         mended = tuple(name for name in names if _cut_torn_line(self.folder / name))
-        for record in self.load_trace():
-            self._next_seq, self._digest = record["seq"] + 1, record["digest"]
+        for line in self.load_trace():
+            self._next_seq, self._digest = line.seq + 1, line.digest
         return mended
 
     def close(self) -> None:
-        """Give the run back."""
+        """Release the run."""
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -155,24 +156,24 @@ class RunStore:
         """Write a lasting event to the trace, numbered from 1 and chained to the line before."""
         if event.transient:
             return
-        record = {"seq": self._next_seq, "time": time, "kind": event.kind, "data": event.data}
+        record = {"seq": self._next_seq, "time": time, "kind": event.kind, "data": event.to_dict()}
         self._append_record(record | {"digest": chain_digest(self._digest, record)})
 
-    def adopt_trace(self, records: Iterable[Record]) -> None:
-        """Begin the trace with lines of another run's, digests included."""
-        for record in records:
-            self._append_record(record)
+    def adopt_trace(self, lines: Iterable[TraceLine]) -> None:
+        """Begin the trace with lines from another run's, digests included."""
+        for line in lines:
+            self._append_record(line.record)
 
     def _append_record(self, record: Record) -> None:
         _append_line(self.folder / "trace.jsonl", record)
         self._next_seq, self._digest = record["seq"] + 1, record["digest"]
         _write_seal(self.folder / "trace.seal", record["seq"], self._digest)
 
-    def load_trace(self, *, until: int | None = None) -> Iterator[dict[str, Any]]:
-        """The trace's records, in order: seq, time, kind, data, digest; up to line `until` if given.
+    def load_trace(self) -> Iterator[TraceLine]:
+        """The trace's lines, in order.
 
-        Raises CheckError at the first line that does not follow from the one before, and for lines that are missing
-        at the end.
+        Raises CheckError at the first line that does not follow from the one before, or whose event is unknown, and for
+        lines missing at the end.
         """
         path, seal = self.folder / "trace.jsonl", _read_seal(self.folder / "trace.seal")  # the seal first: it is older
         digest, number, counter = GENESIS, 0, StepCounter()
@@ -186,10 +187,9 @@ class RunStore:
                 )
             if seal is not None and seal[0] == number and seal[1] != digest:
                 raise CheckError(f"{path} must end as trace.seal says; line {number}, {counter}, was replaced")
-            counter.take(record)
-            yield record
-            if number == until:
-                return
+            line = read_line(record)
+            counter.take(line.event)
+            yield line
         if (seal is not None and seal[0] > number) or (seal is None and number > 1):
             expected = f"{seal[0]} lines" if seal else "a trace.seal beside it"
             raise CheckError(
@@ -200,7 +200,7 @@ class RunStore:
     # --- what is said about a run afterwards -------------------------------------------------------------------
 
     def append_what_if(self, trial: Trial) -> None:
-        """Record a what-if that was trained on request; it is no part of the search."""
+        """Record a what-if that was trained on request; it is not part of the search."""
         _append_line(self.folder / "what_ifs.jsonl", trial.to_dict())
 
     def load_what_ifs(self) -> list[Trial]:
@@ -248,10 +248,10 @@ def _read_lines(path: Path, *, required: Sequence[str]) -> Iterator[dict[str, An
     with path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
             if not line.endswith(b"\n"):
-                return  # a writer is in the middle of it, or a crash was: not a record yet
+                return  # still being written, or torn by a crash: not a record yet
             try:
                 record = json.loads(line)
-            except ValueError as error:  # also bytes that are no UTF-8
+            except ValueError as error:  # also bytes that are not UTF-8
                 raise CheckError(f"{path} must hold one JSON record a line; line {number} does not: {error}") from error
             if not isinstance(record, dict) or not all(key in record for key in required):
                 raise CheckError(f"{path} must hold records with {', '.join(required)}; line {number} does not")
@@ -259,7 +259,7 @@ def _read_lines(path: Path, *, required: Sequence[str]) -> Iterator[dict[str, An
 
 
 def _cut_torn_line(path: Path) -> bool:
-    """Whether the file ended in half a line, which is cut off."""
+    """Whether the file ended in half a line, which is then cut off."""
     if not path.exists():
         return False
     content = path.read_bytes()
@@ -276,7 +276,7 @@ def _write_seal(path: Path, number: int, digest: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
     try:
         os.pwrite(descriptor, f"{number:>12} {digest}\n".encode(), 0)
-        if is_new:  # later ones may lag behind the trace after a power failure, which is no damage
+        if is_new:  # later ones may lag behind the trace after a power failure, which is not damage
             os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -12,16 +12,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nas.errors import CheckError
-
-Record = Mapping[str, Any]
+from nas.events import Event
+from nas.records.run_events import NodeFinished, NodeStarted, RunStarted, ToolAnswered, ToolCalled
+from nas.records.trace_line import Record, TraceLine
+from nas.search.search_events import ProposalJudged
 
 GENESIS = "0" * 32  # what the first line follows
-# 1: before a proposal was judged, its two prices were told as calls of tools; 2: the judgement alone tells them
-FORMAT = 2
 _PRICES_OF_FORMAT_1 = (
-    *(("tool_called", "estimate_macs"), ("tool_answered", "estimate_macs")),
-    *(("tool_called", "estimate_peak_sram"), ("tool_answered", "estimate_peak_sram")),
+    *((ToolCalled, "estimate_macs"), (ToolAnswered, "estimate_macs")),
+    *((ToolCalled, "estimate_peak_sram"), (ToolAnswered, "estimate_peak_sram")),
 )
 
 
@@ -33,7 +32,7 @@ def chain_digest(previous: str, record: Record) -> str:
 
 
 class StepCounter:
-    """Tells which step a line belongs to, line by line."""
+    """Tells which step an event belongs to, event by event."""
 
     def __init__(self) -> None:
         self.number = 0  # of the step that runs or ran last
@@ -42,20 +41,20 @@ class StepCounter:
         self._last = ("", "")
         self._is_fresh_session = False
 
-    def take(self, record: Record) -> int:
-        """The number of the line's step; 0 before the first one."""
-        kind, data = record["kind"], record["data"]
-        if kind == "run_started":
-            self._is_fresh_session = True
-        elif kind == "node_started":
-            node = (data["graph"], data["node"])
-            if self._is_fresh_session and node == self._last:
-                self._num_finished -= 1  # no node follows itself: the crash came before its checkpoint
-            self._is_fresh_session = False
-            self.number, self.node = self._num_finished + 1, ".".join(node)
-        elif kind == "node_finished":
-            self._num_finished += 1
-            self._last = (data["graph"], data["node"])
+    def take(self, event: Event) -> int:
+        """The number of the event's step; 0 before the first one."""
+        match event:
+            case RunStarted():
+                self._is_fresh_session = True
+            case NodeStarted():
+                node = (event.graph, event.node)
+                if self._is_fresh_session and node == self._last:
+                    self._num_finished -= 1  # no node follows itself: the crash came before its checkpoint
+                self._is_fresh_session = False
+                self.number, self.node = self._num_finished + 1, ".".join(node)
+            case NodeFinished():
+                self._num_finished += 1
+                self._last = (event.graph, event.node)
         return self.number
 
     def __str__(self) -> str:
@@ -66,75 +65,76 @@ class StepCounter:
 class Step:
     """One step with the lines of the attempt that finished it. `session`: the latest `run_started` before it.
 
-    `num_attempts` counts how often the node was started for it. `update` is what it changed of the graph's state.
+    `num_attempts` counts how often the node was started for it; `end` is set once it has finished.
     """
 
     number: int
     graph: str
     node: str
-    session: Record
+    session: RunStarted | None
     num_attempts: int = 0
-    is_finished: bool = False
-    records: list[Record] = field(default_factory=list)
+    end: NodeFinished | None = None
+    lines: list[TraceLine] = field(default_factory=list)
 
     @property
-    def update(self) -> dict[str, Any]:
+    def is_finished(self) -> bool:
+        """Whether its node finished."""
+        return self.end is not None
+
+    @property
+    def update(self) -> Mapping[str, Any]:
         """What the node changed of its graph's state; empty while it is not finished."""
-        return dict(self.records[-1]["data"]["update"]) if self.is_finished else {}
+        return self.end.update if self.end else {}
 
     @property
     def seconds(self) -> float:
         """Wall time of the node; 0 while it is not finished."""
-        return float(self.records[-1]["data"]["seconds"]) if self.is_finished else 0.0
+        return float(self.end.seconds) if self.end else 0.0
 
     @property
-    def told(self) -> list[Record]:
-        """The step's lines as today's format tells them."""
-        return self.records if read_format(self.session) >= 2 else _leave_out_prices(self.records)
+    def told(self) -> list[TraceLine]:
+        """The step's lines in today's format."""
+        is_old = self.session is None or self.session.format < 2
+        return _leave_out_prices(self.lines) if is_old else self.lines
 
     @property
     def last_seq(self) -> int:
         """The number of the step's last line."""
-        return int(self.records[-1]["seq"])
+        return self.lines[-1].seq
 
     def __str__(self) -> str:
-        return f"step {self.number} ({self.graph}.{self.node}, line {self.records[0]['seq']} of the trace)"
+        return f"step {self.number} ({self.graph}.{self.node}, line {self.lines[0].seq} of the trace)"
 
 
-def read_steps(records: Iterable[Record]) -> list[Step]:
+def read_steps(trace: Iterable[TraceLine]) -> list[Step]:
     """The steps of a trace in order; the last one may be unfinished."""
-    counter, steps, session = StepCounter(), [], {}  # type: ignore[var-annotated]
-    for record in records:
-        number = counter.take(record)
-        kind, data = record["kind"], record["data"]
-        if kind == "run_started":
-            session = data
-        elif kind == "node_started":
+    counter, session = StepCounter(), None
+    steps: list[Step] = []
+    for line in trace:
+        event, number = line.event, counter.take(line.event)
+        if isinstance(event, RunStarted):
+            session = event
+        elif isinstance(event, NodeStarted):
             attempts = steps.pop().num_attempts if len(steps) >= number else 0
-            steps.append(Step(number, data["graph"], data["node"], session, attempts + 1, records=[record]))
+            steps.append(Step(number, event.graph, event.node, session, attempts + 1, lines=[line]))
         elif steps and not steps[-1].is_finished:
-            steps[-1].records.append(record)
-            steps[-1].is_finished = kind == "node_finished"
+            steps[-1].lines.append(line)
+            steps[-1].end = event if isinstance(event, NodeFinished) else None
     return steps
 
 
-def read_format(started: Mapping[str, Any]) -> int:
-    """The format of the lines that follow a `run_started` with this data; raises CheckError for an unknown one."""
-    number = started.get("format", 1)
-    if number not in range(1, FORMAT + 1):
-        raise CheckError(f"a trace must have format 1 to {FORMAT}; got {number!r}: a newer kilosmith wrote it")
-    return int(number)
-
-
-def _leave_out_prices(records: list[Record]) -> list[Record]:
-    """The lines without the calls that told the prices of a proposal just before its judgement."""
-    kept: list[Record] = []
-    for record in records:
-        if record["kind"] == "judged" and _name_calls(kept[-4:]) == _PRICES_OF_FORMAT_1:
+def _leave_out_prices(lines: list[TraceLine]) -> list[TraceLine]:
+    """The lines without the calls that reported the prices of a proposal just before its judgement."""
+    kept: list[TraceLine] = []
+    for line in lines:
+        if isinstance(line.event, ProposalJudged) and _name_calls(kept[-4:]) == _PRICES_OF_FORMAT_1:
             del kept[-4:]
-        kept.append(record)
+        kept.append(line)
     return kept
 
 
-def _name_calls(records: list[Record]) -> tuple[tuple[str, str], ...]:
-    return tuple((record["kind"], record["data"].get("tool", "")) for record in records)
+def _name_calls(lines: list[TraceLine]) -> tuple[tuple[type[Event], str], ...]:
+    return tuple(
+        (type(line.event), line.event.tool if isinstance(line.event, ToolCalled | ToolAnswered) else "")
+        for line in lines
+    )

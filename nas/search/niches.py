@@ -41,7 +41,7 @@ def split_niches(budget: Budget, count: int) -> tuple[Niche, ...]:
 
 
 def find_niche(niches: Sequence[Niche], macs: int) -> int | None:
-    """The index of the niche that holds so many MACs; None outside of all (MACs may be a soft limit)."""
+    """The index of the niche that holds this many MACs; None outside all of them (MACs may be a soft limit)."""
     return next((index for index, niche in enumerate(niches) if niche.macs_min <= macs <= niche.macs_max), None)
 
 
@@ -54,9 +54,9 @@ def find_emptiest(candidates: Collection[int], counts: Mapping[int, int]) -> lis
 def find_witnesses(space: SearchSpace, task: Task, budget: Budget, niches: Sequence[Niche]) -> dict[int, Architecture]:
     """A legal network for the index of every niche in which a search of about half a second finds one.
 
-    MACs and memory go together: at 160x160 with 320 KiB nearly nothing is legal above 205 M MACs, whatever the range
-    says. Aiming at such a niche would be aiming at nothing, for ever. The search is seeded by the niche alone, so that
-    a resumed run aims as it did.
+    MACs and memory go together: at 160x160 with 320 KiB almost nothing is legal above 205 M MACs, whatever the range
+    says. Aiming at such a niche would never succeed. The search is seeded by the niche alone, so that a resumed run
+    aims as before.
     """
     found: dict[int, Architecture] = {}
     for index, niche in enumerate(niches):

@@ -7,13 +7,13 @@ import random
 from nas.search.trial import Trial
 from nas.search.trial_index import TrialIndex
 
-# of the parents, the likelier the fewer designs were made from them; the others are the best of a niche, the likelier
-# the emptier it is
+# of the parents, likelier the fewer designs were made from them; the others are the best of a niche, likelier the
+# emptier it is
 _FRONT_SHARE = 0.5
 
 
 def rank_parents(index: TrialIndex, rng: random.Random, count: int) -> list[Trial]:
-    """At most `count` different trained trials, the preferred one first; empty while there is none."""
+    """At most `count` different trained trials, the preferred one first; empty while there are none."""
     front, elites = index.front, index.elites
     ranked: dict[str, Trial] = {}
     for _ in range(4 * count):

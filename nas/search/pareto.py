@@ -21,7 +21,7 @@ def find_front(trials: Sequence[Trial]) -> tuple[Trial, ...]:
     trained = [trial for trial in trials if trial.state == "trained"]
     if not trained:
         return ()
-    import moocore  # late: it brings numpy, which the command line's help does not need
+    import moocore  # late: it imports numpy, which the command line's help does not need
 
     keep = moocore.is_nondominated([_objectives(trial) for trial in trained], maximise=_MAXIMISE, keep_weakly=True)
     front = [trial for trial, on_front in zip(trained, keep, strict=True) if on_front]
@@ -29,7 +29,7 @@ def find_front(trials: Sequence[Trial]) -> tuple[Trial, ...]:
 
 
 def find_most_accurate(trials: Sequence[Trial]) -> Trial | None:
-    """The trained trial with the best validation accuracy, the earliest of equals."""
+    """The trained trial with the best validation accuracy, the earliest on a tie."""
     trained = [trial for trial in trials if trial.state == "trained"]
     return max(trained, key=lambda trial: (_objectives(trial)[0], -trial.number), default=None)
 
@@ -64,7 +64,7 @@ class FrontMember:
     peak_sram_bytes: int
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form, as traces and `front --json` have it."""
+        """JSON form, as in traces and `front --json`."""
         return asdict(self)
 
 

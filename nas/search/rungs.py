@@ -1,9 +1,9 @@
-"""Successive halving over several objectives: candidates that others are far ahead of end their mini-phase early.
+"""Successive halving over several objectives: candidates far behind the others end their mini-phase early.
 
 After the epochs called rungs (Jamieson and Talwalkar 2016; asynchronously, as in Li et al. 2020) a candidate is
-compared with those that were settled before its batch: in validation accuracy at this epoch, MACs and parameters, by
-non-dominated sorting. Whoever no other dominates always goes on. What is compared lies in the records, so a run
-decides alike whatever the number of its workers and however often it was interrupted.
+compared with those settled before its batch: in validation accuracy at this epoch, MACs and parameters, by
+non-dominated sorting. A candidate that no other dominates always continues. What is compared is on record, so a run
+decides the same way whatever its number of workers and however often it was interrupted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Point = tuple[float, int, int]  # validation accuracy (fraction), MACs, paramete
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """An epoch after which candidates are compared, with those that have been there."""
+    """An epoch after which candidates are compared, with those that have reached it."""
 
     epoch: int
     peers: tuple[Point, ...]
@@ -28,10 +28,10 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class HalvingRule:
-    """What a candidate of so many MACs and parameters has to hold its own against.
+    """What a candidate with these MACs and parameters is compared with.
 
-    It goes on where it belongs to the best `keep` (a share) of its peers and itself, and where peers are fewer than
-    `min_peers`.
+    It continues if it is among the best `keep` (a fraction) of its peers and itself, or if there are fewer than
+    `min_peers` peers.
     """
 
     macs: int
@@ -41,7 +41,7 @@ class HalvingRule:
     min_peers: int
 
     def judge(self, epoch: int, accuracy: float) -> str:
-        """Why the candidate stops after this epoch; empty when it goes on."""
+        """Why the candidate stops after this epoch; empty when it continues."""
         rung = next((rung for rung in self.rungs if rung.epoch == epoch), None)
         if rung is None or len(rung.peers) < self.min_peers:
             return ""
@@ -58,7 +58,7 @@ class HalvingRule:
 
 def rank_points(points: Sequence[Point]) -> list[int]:
     """The non-dominated rank of each: 0 for those no other dominates, 1 for those only these dominate, and so on."""
-    import moocore  # late: it brings numpy
+    import moocore  # late: it imports numpy
 
     return [int(rank) for rank in moocore.pareto_rank(points, maximise=[True, False, False])]
 
@@ -68,7 +68,7 @@ def build_halving_rules(
 ) -> dict[str, HalvingRule]:
     """A rule for every candidate, by id; none while halving is off.
 
-    Its peers are all that were trained, to the end or not, before the `batch`, whose members never count: they may be
+    Its peers are all candidates trained, to the end or not, before the `batch`, whose members never count: they may be
     settled in any order, or some of them before an interruption.
     """
     if not settings.rungs:
@@ -83,7 +83,7 @@ def build_halving_rules(
 
 
 def _find_peers(trials: Sequence[Trial], epoch: int) -> tuple[Point, ...]:
-    """How those that reached the epoch stood there."""
+    """Where the candidates that reached the epoch stood at it."""
     return tuple(
         (result.validation_accuracy, trial.costs.macs, trial.costs.params)
         for trial in trials

@@ -1,7 +1,7 @@
-"""Against narrow patterns, and for legal designs: where the next one starts from, where it aims, what it may be.
+"""Steering away from narrow patterns and to legal designs: where the next starts, where it aims, what it may be.
 
-Parents are those that were used least, from the front and from under-filled niches; whole designs aim at the emptiest
-niche. Every draw depends on the run's seed and the proposal's number alone.
+Parents are those used least, from the front and from under-filled niches; whole designs aim at the emptiest niche.
+Every draw depends on the run's seed and the proposal's number alone.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ class Steering:
         return rank_parents(self.index, self._rng("parent", number), NUM_PARENTS)
 
     def pick_niche(self, number: int) -> Niche | None:
-        """A niche that the search has looked at least and where something legal is, for proposal `number`."""
+        """One of the least explored niches that hold something legal, for proposal `number`."""
         picked = self._pick_niche(number)
         return None if picked is None else self.index.niches[picked]
 
     def mask_edits(self, parent: Trial) -> EditMask | None:
-        """What edits of a parent may be written; None when no edit list ends in a legal and new network."""
+        """What edits of a parent may be written; None when no edit list leads to a legal and new network."""
         if parent.architecture is None:
             return None
         mask = EditMask(parent.id, parent.architecture, self._open_space(self.budget))
         return mask if mask.offers_any() else None
 
     def mask_design(self, number: int) -> DesignMask | None:
-        """What a whole design may be, in the proposal's niche if anything new is found there; None when nothing is."""
+        """What a whole design may be, in the proposal's niche if anything new is there; None when nothing is found."""
         picked = self._pick_niche(number)
         aims = [] if picked is None else [(self.index.niches[picked].narrow(self.budget), [self._witnesses[picked]])]
         for budget, witnesses in (*aims, (self.budget, [])):

@@ -20,7 +20,7 @@ def suggest(
     found: list[str] = []
     if niche is not None:
         found.append(f"Few networks of {niche} were tried: aim there.")
-    causes = Counter(violation["constraint"] for trial in rejected for violation in trial.violations)
+    causes = Counter(violation.constraint for trial in rejected for violation in trial.violations)
     if causes:
         cause, count = causes.most_common(1)[0]
         found.append(f"Of the last {len(rejected)} rejected, {count} broke the {cause} limit.")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from nas.cost import Costs
+from nas.cost import Costs, Violation
 from nas.errors import ProposalError
 from nas.space.architecture import Architecture, Stage
 from nas.space.search_space import Edit
@@ -33,10 +33,10 @@ def read_candidate_number(candidate_id: str) -> int:
 class Trial:
     """One proposal and its outcome; every field is JSON-safe through `to_dict`.
 
-    `number` counts proposals from 1. `costs` are known once it was priced.
-    `validation_accuracy` is a fraction. A trial in state "proposed" is new or legal and waits; it is never on disk. An
-    "untrained" one was legal, but an autonomous designer went on without training it. A
-    "stopped" one ended its mini-phase early: its curve is all that is known of its accuracy.
+    `number` counts proposals from 1. `costs` are known once it has been priced. `validation_accuracy` is a fraction. A
+    trial in state "proposed" is new or legal and waiting; it is never on disk. An "untrained" one was legal, but an
+    autonomous designer moved on without training it. A "stopped" one ended its mini-phase early: its curve is all that
+    is known about its accuracy.
     """
 
     number: int
@@ -47,7 +47,7 @@ class Trial:
     parent: str | None = None
     edits: tuple[Edit, ...] = ()
     costs: Costs | None = None
-    violations: tuple[Mapping[str, Any], ...] = ()
+    violations: tuple[Violation, ...] = ()
     reason: str = ""
     validation_accuracy: float | None = None
     curve: tuple[EpochResult, ...] = ()
@@ -75,6 +75,7 @@ class Trial:
     def to_dict(self) -> dict[str, Any]:
         """One line of trials.jsonl."""
         data = asdict(self)
+        data["violations"] = tuple(violation.to_dict() for violation in self.violations)
         data["architecture"] = self.architecture.to_dict() if self.architecture else None
         return {"id": self.id} | data
 
@@ -87,7 +88,7 @@ class Trial:
             Architecture(tuple(Stage(**({"expansion": None} | stage)) for stage in raw["stages"])) if raw else None
         )
         fields["edits"] = tuple(Edit(**edit) for edit in fields["edits"])
-        fields["violations"] = tuple(fields["violations"])
+        fields["violations"] = tuple(Violation.from_dict(one) for one in fields["violations"])
         fields["costs"] = Costs(**fields["costs"]) if fields["costs"] else None
         fields["curve"] = tuple(EpochResult(**epoch) for epoch in fields["curve"])
         return cls(**fields)

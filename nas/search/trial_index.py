@@ -1,4 +1,4 @@
-"""All trials of a run in memory, with what every proposal asks of them kept up to date: none of it grows slower."""
+"""All trials of a run in memory, with all a proposal needs from them kept up to date: look-ups never slow down."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TrialIndex:
         self.niche_counts: Counter[int] = Counter()  # trained trials in each niche
         self.front: tuple[Trial, ...] = ()
         self.num_children: Counter[str] = Counter()  # proposals made from each candidate
-        self.most_accurate: Trial | None = None  # also where it is not on the front
+        self.most_accurate: Trial | None = None  # even if it is not on the front
         self.recent_rejected: deque[Trial] = deque(maxlen=NUM_REJECTED)
         self.recent_trained: deque[Trial] = deque(maxlen=NUM_TRAINED)  # or stopped, or diverged
         self._trials: dict[str, Trial] = {}
@@ -80,7 +80,7 @@ class TrialIndex:
         return self._trials.get(candidate_id)
 
     def find(self, candidate_id: str) -> Trial:
-        """The trial of a network; raises ProposalError for an id nobody gave out, or of a proposal that was none."""
+        """The trial of a network; raises ProposalError for an unknown id, or a proposal that was not a network."""
         trial = self.get(candidate_id)
         if trial is None or trial.architecture is None:
             known = sorted(trial.id for trial in self.all() if trial.architecture is not None)
@@ -89,11 +89,11 @@ class TrialIndex:
         return trial
 
     def all(self) -> tuple[Trial, ...]:
-        """Every trial in the order in which it came."""
+        """Every trial in order of arrival."""
         return tuple(self._trials.values())
 
     def first_with(self, fingerprint: str) -> Trial | None:
-        """The first trial of that network, but for one that was left untrained."""
+        """The first trial of that network, ignoring any that was left untrained."""
         first = self._first_ids.get(fingerprint)
         return self._trials[first] if first else None
 

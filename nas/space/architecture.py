@@ -64,7 +64,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A sequence of stages between the fixed stem and the fixed head."""
+    """A sequence of stages between the fixed stem and the fixed classifier."""
 
     stages: tuple[Stage, ...]
 
@@ -105,7 +105,7 @@ class BlockPlan:
     """One block with everything resolved. Heights and widths are pixels; `se_channels` 0 means no SE.
 
     `hidden_channels` are the channels of the depthwise convolution: in_channels for DWSepConv, expansion times
-    in_channels for MBConv (eq. 5-8). `residual` tells whether the skip really applies to this block.
+    in_channels for MBConv (eq. 5-8). `residual`: whether the skip really applies to this block.
     """
 
     stage: int

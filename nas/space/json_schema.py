@@ -14,8 +14,8 @@ MIN_EDITS, MAX_EDITS = 2, 3
 def whole_design_schema(space: SearchSpace) -> dict[str, Any]:
     """Schema of the array `stages` with exactly the space's stages, fields and values.
 
-    `expansion` is asked for every block, DWSepConv included, where it has no effect: so that drawing every field
-    uniformly is drawing uniformly over the space.
+    `expansion` is required for every block, even DWSepConv, where it has no effect, so that drawing every field
+    uniformly draws uniformly over the space.
     """
     return _array(_stage_schema(space, {}), fewest=space.num_stages, most=space.num_stages)
 
@@ -43,7 +43,7 @@ def edits_schema(space: SearchSpace, parent: Architecture) -> dict[str, Any]:
 
 
 def any_edits_schema(space: SearchSpace) -> dict[str, Any]:
-    """Schema of a list of edits of any candidate: one variant per field; whether they fit is told by the tool."""
+    """Schema of a list of edits of any candidate: one variant per field; the tool says whether they fit."""
     stages = {"type": "integer", "minimum": 1, "maximum": space.num_stages}
     variants = [
         _object({"stage": stages, "field": {"const": field}, "value": {"enum": list(space.choices(field))}})

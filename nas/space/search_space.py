@@ -32,7 +32,7 @@ _SHOWN_CHARACTERS = 80
 
 @dataclass(frozen=True, slots=True)
 class SchemaViolation:
-    """A value outside the space: where it stands, what it is and what is allowed. `stage` 0 is the whole file."""
+    """A value outside the space: where it is, what it is and what is allowed. `stage` 0 is the whole file."""
 
     stage: int
     field: str
@@ -206,7 +206,7 @@ def _same(value: object, allowed: Choice) -> bool:
         return isinstance(value, bool) and isinstance(allowed, bool) and value == allowed
     if isinstance(allowed, str) or not isinstance(value, int | float):
         return isinstance(value, str) and value == allowed
-    # 3.0 is no channel count, but 0.0 is the same ratio as 0
+    # 3.0 is not a channel count, but 0.0 is the same ratio as 0
     return value == allowed and (isinstance(value, int) or isinstance(allowed, float) or allowed == 0)
 
 
@@ -214,6 +214,8 @@ def _one_of(allowed: Sequence[Choice]) -> str:
     return f"must be one of {', '.join(format_choice(value) for value in allowed)}"
 
 
-def format_choice(value: Choice) -> str:
-    """A value as prompts and messages write it: booleans as in JSON."""
+def format_choice(value: Choice | None) -> str:
+    """A value as prompts and messages write it: booleans as in JSON; "none" where a stage has no such field."""
+    if value is None:
+        return "none"
     return str(value).lower() if isinstance(value, bool) else str(value)

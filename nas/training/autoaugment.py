@@ -1,8 +1,8 @@
 """AutoAugment (Cubuk et al. 2019) on whole batches: torchvision's policies and operations, drawn image by image.
 
-torchvision draws once a call, so it has to be called for every image. Here the draws of many images come first; images
-that drew the same operation at the same magnitude then go through it together. That is several times as fast, most of
-all at the small sizes of CIFAR, and the images may lie on any device.
+torchvision draws once per call, so it must be called for every image. Here all images of a batch draw first; those that
+drew the same operation at the same magnitude then go through it together. That is several times as fast, above all at
+CIFAR's small sizes, and the images may be on any device.
 """
 
 from typing import Any, Literal, NamedTuple
@@ -41,7 +41,7 @@ class AutoAugment:
     def __call__(
         self, images: UInt8[Tensor, "batch channels height width"]
     ) -> UInt8[Tensor, "batch channels height width"]:
-        """Each image after its own sub-policy; black comes in from outside."""
+        """Each image after its own sub-policy; pixels from outside the image are black."""
         result = images.clone()
         drawn = torch.randint(len(self.policies), (len(images),))
         for place in (0, 1):

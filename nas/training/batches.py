@@ -17,7 +17,7 @@ from nas.training.out_of_memory import may_stay
 from nas.training.recipe import Augmentation
 
 CACHE_BYTES = 512 * 1024**2  # of resized float images
-CHUNK, CHUNK_BYTES = 1024, 32 * 1024**2  # images augmented at a time: more of them gain nothing
+CHUNK, CHUNK_BYTES = 1024, 32 * 1024**2  # images augmented at a time: more gain nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ JITTERS: dict[Augmentation, Jitter] = {
 class TrainingImages:
     """The training split as network inputs. Random draws come from torch's global generator.
 
-    The images stay uint8, decoded once; AutoAugment works on them at their native size, many batches at a time, and
-    the resize comes after it, on the device that trains. Without AutoAugment the resized images are kept when they fit
-    in `CACHE_BYTES`.
+    The images stay uint8, decoded once; AutoAugment works on them at their native size, many batches at a time; they
+    are resized afterwards, on the training device. Without AutoAugment the resized images are kept when they fit in
+    `CACHE_BYTES`.
     """
 
     def __init__(self, dataset: Dataset, task: Task, augmentation: Augmentation, device: str) -> None:
@@ -73,7 +73,7 @@ class TrainingImages:
                 yield part[start : start + size], self._finish(images)
 
     def _take(self, indices: Tensor) -> UInt8[Tensor, "batch channels height width"]:
-        """Native images, augmented where a policy does it, on the device."""
+        """Native-size images on the device, augmented by the policy if there is one."""
         pixels = self._pixels[indices.to(self._pixels.device)].to(self._device).permute(0, 3, 1, 2)
         return pixels if self._policy is None else self._policy(pixels.contiguous())
 
@@ -98,11 +98,11 @@ def choose_policy(dataset_name: str) -> PolicyName:
 def jitter_images(
     images: Float[Tensor, "batch channels height width"], jitter: Jitter
 ) -> Float[Tensor, "batch channels height width"]:
-    """Each image shifted, rotated and zoomed by its own random amounts; black (0) comes in from outside."""
+    """Each image shifted, rotated and zoomed by its own random amounts; pixels from outside the image are black (0)."""
     angle, zoom, shift_x, shift_y = (2 * torch.rand(len(images), 4) - 1).T  # each (N,) in [-1, 1)
     angle = angle * math.radians(jitter.rotation)
     scale = 1 + zoom * jitter.zoom
-    # affine_grid counts in half sides, hence twice the share
+    # affine_grid measures in half sides, hence twice the share
     row_x = torch.stack([scale * torch.cos(angle), -torch.sin(angle), 2 * jitter.shift * shift_x], dim=1)
     row_y = torch.stack([torch.sin(angle), scale * torch.cos(angle), 2 * jitter.shift * shift_y], dim=1)
     transforms = torch.stack([row_x, row_y], dim=1).to(images.device)  # (N, 2, 3)
@@ -113,10 +113,10 @@ def jitter_images(
 def mix_images(
     images: Float[Tensor, "batch channels height width"], labels: Int64[Tensor, " batch"], alpha: float, classes: int
 ) -> tuple[Float[Tensor, "batch channels height width"], Float[Tensor, "batch classes"]]:
-    """MixUp (Zhang et al. 2018): each image with another one of its batch, by its own share from Beta(alpha, alpha).
+    """MixUp (Zhang et al. 2018): each image mixed with another of its batch, by its own share from Beta(alpha, alpha).
 
     Returns the mixed images and their soft labels. torchvision's MixUp draws one share for a whole batch, timm's draws
-    from numpy's global generator; this one draws a share an image from torch's.
+    from numpy's global generator; this one draws a share per image from torch's.
     """
     shares = torch.distributions.Beta(alpha, alpha).sample((len(images),)).to(images)
     partners = torch.randperm(len(images)).to(images.device)

@@ -17,21 +17,21 @@ CURRENT, PREVIOUS = "checkpoint.safetensors", "checkpoint.previous.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class CheckpointFolder:
-    """A phase's folder. `identity` digests all that decides the curve: a checkpoint of anything else is ignored."""
+    """A phase's folder. `identity` digests everything that determines the curve: any other checkpoint is ignored."""
 
     folder: Path
     identity: str
 
     def save(self, network: nn.Module, optimizer: torch.optim.Optimizer, curve: tuple[EpochResult, ...]) -> None:
-        """Write the state after `curve`'s last epoch; the one before is kept beside it."""
+        """Write the state after `curve`'s last epoch; the previous one is kept beside it."""
         tensors = _collect_tensors(network, optimizer)
         state = {"identity": self.identity, "curve": [asdict(epoch) for epoch in curve], "sha256": digest(tensors)}
         write_tensors(tensors, self.folder / CURRENT, {"state": json.dumps(state)}, keep=self.folder / PREVIOUS)
 
     def restore(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[EpochResult, ...]:
-        """The curve so far, network and optimizer brought to its end; empty (nothing touched) without a checkpoint.
+        """The curve so far, network and optimizer restored to its end; empty (nothing touched) without a checkpoint.
 
-        A torn file is passed over for the epoch before it.
+        A torn file is skipped in favour of the previous epoch's.
         """
         for name in (CURRENT, PREVIOUS):
             found = self._read(self.folder / name)
@@ -66,7 +66,7 @@ def digest(tensors: dict[str, Tensor]) -> str:
 
 
 def _collect_tensors(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """`network.NAME` for every weight and statistic, `optimizer.NAME.KEY` for what the optimizer keeps of it."""
+    """`network.NAME` for every weight and statistic, `optimizer.NAME.KEY` for what the optimizer keeps for it."""
     tensors = {f"network.{name}": tensor.detach() for name, tensor in network.state_dict().items()}
     for name, parameter in network.named_parameters():
         for key, value in optimizer.state[parameter].items():
@@ -82,6 +82,6 @@ def _spread_tensors(tensors: dict[str, Tensor], network: nn.Module, optimizer: t
         if name.startswith("optimizer."):
             owner, key = name.removeprefix("optimizer.").rsplit(".", 1)
             parameter = parameters[owner]
-            # AdamW counts its steps in a scalar; all else is laid out like the parameter
+            # AdamW counts its steps in a scalar; everything else is laid out like the parameter
             like = torch.empty_like(parameter) if tensor.dim() else torch.empty_like(tensor, device=parameter.device)
             optimizer.state[parameter][key] = like.copy_(tensor)

@@ -1,4 +1,4 @@
-"""The losses: cross-entropy, the distillation loss of the paper (eq. 9-12), and the course of its weight alpha."""
+"""The losses: cross-entropy, the distillation loss of the paper (eq. 9-12), and the schedule of its weight alpha."""
 
 from jaxtyping import Float, Int64
 from torch import Tensor
@@ -13,7 +13,7 @@ ALPHA_RANGES: dict[AlphaSchedule, tuple[float, float]] = {"paper": (0.4, 0.8), "
 def cross_entropy(
     logits: Float[Tensor, "batch classes"], labels: Tensor, weights: Float[Tensor, " classes"] | None
 ) -> Float[Tensor, ""]:
-    """Mean over the batch, not over the weights: so the parts of a batch add up to the whole. Labels may be soft."""
+    """Mean over the batch, not the weights, so that the parts of a batch add up to the whole. Labels may be soft."""
     if weights is None:
         return functional.cross_entropy(logits, labels)
     return functional.cross_entropy(logits, labels, weight=weights.to(logits.device), reduction="none").mean()

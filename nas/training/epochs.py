@@ -1,4 +1,4 @@
-"""Single epochs of a phase: the steps, and what may go wrong in one without ending the run."""
+"""Single epochs of a phase: the steps, and what can go wrong in one without ending the run."""
 
 import hashlib
 import math
@@ -22,7 +22,7 @@ from nas.training.recipe import DistillRecipe, Recipe, learning_rate_at
 from nas.training.results import EpochResult
 
 MIN_PART = 2  # images; batch norm needs two
-CHECK_STEPS = 16  # on a GPU, which stands still while its loss is looked at
+CHECK_STEPS = 16  # on a GPU, which stalls while its loss is read
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +48,7 @@ class Batch:
     teacher: Tensor | None
 
     def split(self, parts: int) -> Iterator["Batch"]:
-        """The batch in so many parts, whose sizes differ by one image at most."""
+        """The batch in that many parts, whose sizes differ by at most one image."""
         for part in np.array_split(np.arange(len(self.images)), parts):
             taken = slice(part[0], part[-1] + 1)
             teacher = None if self.teacher is None else self.teacher[taken]
@@ -56,14 +56,14 @@ class Batch:
 
 
 class Epochs:
-    """Runs single epochs of one phase. `parts`: into how many parts every batch is split from the start."""
+    """Runs single epochs of one phase. `parts`: how many parts every batch is split into from the start."""
 
     def __init__(self, work: Work, optimizer: torch.optim.Optimizer, *, parts: int) -> None:
         self._work = work
         self._optimizer = optimizer
         self._parts = parts
         self._images = TrainingImages(work.dataset, work.task, work.recipe.augmentation, work.device)
-        # on the device for good: a copy to a GPU at each step would wait for the step before
+        # kept on the device: copying to a GPU at each step would wait for the previous step
         labels = torch.from_numpy(work.dataset.train.labels)
         self._labels = labels.to(work.device)
         weights = weigh_classes(labels, work.task.num_classes) if work.recipe.class_weights else None
@@ -93,7 +93,7 @@ class Epochs:
         order = torch.randperm(len(self._images))
         size = min(recipe.batch_size, len(order))
         num_steps = len(order) // size
-        # each epoch shuffles anew, so the few images left out are never the same ones
+        # each epoch reshuffles, so it is not always the same few images that are left out
         batches = self._images.batches(order[: num_steps * size], size)
         total = torch.zeros((), dtype=torch.float64, device=self._work.device)
         check_steps = 1 if self._work.device == "cpu" else CHECK_STEPS
@@ -120,7 +120,7 @@ class Epochs:
         return Batch(images, labels, teacher)
 
     def _differentiate(self, batch: Batch, epoch: int) -> Float[Tensor, ""]:
-        """The mean loss of the batch, its gradients left in the parameters; too large a batch is split in halves."""
+        """The mean loss of the batch, its gradients left in the parameters; a batch too large for memory is halved."""
         while True:
             self._optimizer.zero_grad(set_to_none=True)
             try:
@@ -131,7 +131,7 @@ class Epochs:
                 self._parts *= 2
 
     def _sum_parts(self, batch: Batch, epoch: int) -> Float[Tensor, ""]:
-        """One try. It is a method of its own so that nothing of a try that failed takes memory in the next."""
+        """One attempt, in a method of its own so that nothing of a failed attempt occupies memory in the next."""
         total = torch.zeros((), dtype=torch.float64, device=self._work.device)
         for part in batch.split(self._parts):
             loss = self._loss(part, epoch) * (len(part.images) / len(batch.images))
@@ -152,20 +152,20 @@ class Epochs:
 
 
 def weigh_classes(labels: Int64[Tensor, " num"], num_classes: int) -> Float[Tensor, " classes"]:
-    """A weight for each class, inversely to its share of the labels; their mean over the labels is 1."""
+    """A weight for each class, inversely proportional to its share of the labels; their mean over the labels is 1."""
     counts = np.bincount(labels.numpy(), minlength=num_classes)
     return torch.tensor(len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)), dtype=torch.float32)
 
 
 def mixed_precision(device: str) -> AbstractContextManager[object]:
-    """bfloat16 where a GPU computes in it, which needs no loss scaling; on a CPU it gains nothing."""
+    """bfloat16 where a GPU natively supports it, which needs no loss scaling; on a CPU it gains nothing."""
     if device.startswith("cuda") and torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.autocast("cuda", torch.bfloat16)
     return nullcontext()
 
 
 def build_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimizer, all of whose steps go over the parameters once."""
+    """The recipe's optimizer, fused: each step makes a single pass over the parameters."""
     rate, decay = recipe.learning_rate, recipe.weight_decay
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay, fused=True)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class LogitsOnly(nn.Module):
-    """Unwraps the answer of `model`."""
+    """Returns only the logits of `model`'s output."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The one training loop: mini, full, distill and the teacher differ in their recipe alone."""
+"""The one training loop: mini, full, distill and the teacher differ only in their recipe."""
 
 import hashlib
 import json
@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from nas.datasets.images import Dataset
 from nas.space.architecture import Task
-from nas.training.allocator import kept_memory
 from nas.training.checkpoint import CheckpointFolder, digest
 from nas.training.epochs import Epochs, Work, build_optimizer
+from nas.training.malloc_settings import kept_memory
 from nas.training.out_of_memory import PhaseFailedError, give_back, memory_errors_named
 from nas.training.recipe import DistillRecipe, Recipe
 from nas.training.results import EpochResult, TrainingResult
@@ -38,11 +38,12 @@ def train(
     """The curve and final validation accuracy of `network`, trained in place by `recipe` on the training split.
 
     All randomness of an epoch comes from (seed, phase, epoch). With a `folder`, every epoch leaves a checkpoint, and a
-    call with the same network, data, recipe, seed and teacher goes on after it, bit for bit as if never interrupted
-    (on one machine and number of CPU threads; a GPU's sums may differ in the last digits). `on_epoch` hears each epoch
-    trained in this call, after its checkpoint. `stop` may end the phase after an epoch, by saying why. `teacher_logits`
-    are in training order and go with a DistillRecipe. An incomplete last batch is left out of its epoch. A loss that is
-    no number, an epoch that memory cannot hold and the recipe's time limit end the phase as failed, never the process.
+    call with the same network, data, recipe, seed and teacher resumes from it, bit for bit as if never interrupted (on
+    the same machine and number of CPU threads; a GPU's sums may differ in the last digits). `on_epoch` is called for
+    each epoch trained in this call, after its checkpoint. `stop` may end the phase after an epoch by returning a
+    reason. `teacher_logits` are in training order and go with a DistillRecipe. An incomplete last batch is left out of
+    its epoch. A loss that is NaN or infinite, an epoch that does not fit in memory and the recipe's time limit end the
+    phase as failed, never the process.
     """
     if isinstance(recipe, DistillRecipe) != (teacher_logits is not None):
         raise ValueError("teacher_logits and a DistillRecipe must come together")
@@ -57,7 +58,7 @@ def train(
         return TrainingResult((), 0.0, 0.0, str(error))
     failure = stopped = ""
     for epoch in range(len(curve) + 1, recipe.epochs + 1):
-        stopped = stop(curve[-1]) if stop and curve else ""  # here, so that a resumed phase decides as well
+        stopped = stop(curve[-1]) if stop and curve else ""  # here, so that a resumed phase decides too
         if stopped:
             break
         try:
@@ -79,9 +80,9 @@ def train(
 def _begin(
     work: Work, checkpoints: CheckpointFolder | None
 ) -> tuple[Epochs, torch.optim.Optimizer, tuple[EpochResult, ...]]:
-    """Everything on the device, as it was after the last checkpoint, and the curve up to there."""
+    """Epochs and optimizer on the device, as they were after the last checkpoint, and the curve up to there."""
     work.network.to(work.device)
-    # 1.6-2.3 times as many images a second on a CPU; torch 2.13 leaves this overload out of its types
+    # 1.6-2.3 times as many images per second on a CPU; torch 2.13 leaves this overload out of its types
     work.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = build_optimizer(work.network, work.recipe)
     curve = checkpoints.restore(work.network, optimizer) if checkpoints else ()
@@ -93,7 +94,7 @@ def _sum_seconds(curve: tuple[EpochResult, ...]) -> float:
 
 
 def _identify(work: Work) -> str:
-    """A digest of everything the curve follows from; `repr` tells strides, activations and skips apart."""
+    """A digest of everything the curve depends on; `repr` tells strides, activations and skips apart."""
     facts = {
         "network": repr(work.network),
         "start": digest(work.network.state_dict()),

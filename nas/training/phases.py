@@ -6,7 +6,7 @@ import copy
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +15,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nas.atomic_files import write_json
 from nas.datasets import Dataset
+from nas.documents.atomic_files import write_json
 from nas.errors import CheckError, TeacherFailedError
-from nas.events import Event, EventSink
+from nas.events import EventSink
 from nas.network.network import Network, build_network
 from nas.space.architecture import Architecture, Task
 from nas.training import EpochResult, Recipe, TrainingResult, TrainingSettings
 from nas.training.devices import choose_device
 from nas.training.jobs import Finetuned, JobPhase, StopRule, TrainedPhase, TrainingJob
 from nas.training.loop import train
+from nas.training.phase_events import EpochFinished
 from nas.training.quantization import Int8Network
+from nas.training.results import TrainingOrigin
 from nas.training.teacher import teach
 from nas.training.weights import load_weights, save_weights
 
@@ -34,17 +36,17 @@ RESULT_FILE = "result.json"
 
 @dataclass(frozen=True, slots=True)
 class ChosenWeights:
-    """The network that goes into the delivery; `origin`: the phase of its weights and what every phase reached."""
+    """The network that goes into the delivery, and where its weights come from."""
 
     network: Network
-    origin: dict[str, Any]
+    origin: TrainingOrigin
 
 
 class Phases:
     """Trains candidates phase by phase in `folder`; a finished phase is read back instead of trained again.
 
-    `progress` hears every epoch as a transient event. In `teacher_cache` other runs find the logits of a teacher from
-    outside; without it they stay in the folder.
+    `progress` receives every epoch as a transient event. `teacher_cache` shares the logits of an external teacher with
+    other runs; without it they stay in the folder.
     """
 
     def __init__(
@@ -69,7 +71,7 @@ class Phases:
     def train(self, job: TrainingJob) -> TrainedPhase:
         """The outcome of the job's phase; "distill" (paper, eq. 9-12) needs "full" to have run.
 
-        A loss that stops being a number, memory that does not suffice and a teacher whose training fails are outcomes.
+        A loss that turns NaN or infinite, insufficient memory and a teacher whose training fails are outcomes.
         """
         finished = self._finished(job.candidate_id, job.phase)
         if finished is not None:
@@ -104,10 +106,10 @@ class Phases:
         )
 
     def finetune(self, candidate_id: str, network: Network, calibration: NDArray[np.float32]) -> Finetuned:
-        """A copy of `network` trained on under int8's rounding, phase "qat"; ranges start from `calibration`.
+        """A copy of `network` trained further under int8's rounding, phase "qat"; ranges start from `calibration`.
 
-        `calibration`: prepared images (N, H, W, C). A finished phase is its last checkpoint: other weights to start
-        from would have another one.
+        `calibration`: prepared images (N, H, W, C). A finished phase is recognized by its last checkpoint: different
+        starting weights would have a different one.
         """
         tuned = copy.deepcopy(network)
         images = torch.from_numpy(np.ascontiguousarray(calibration.transpose(0, 3, 1, 2)))  # -> (N, C, H, W)
@@ -125,15 +127,14 @@ class Phases:
         chosen = max(usable, key=lambda phase: phase.validation_accuracy).phase
         reached = {phase.phase: phase.validation_accuracy for phase in usable}
         teacher = next((phase.teacher_accuracy for phase in finished if phase.teacher_accuracy is not None), None)
-        origin = {"weights_of_phase": chosen, "validation_accuracy": reached, "teacher_validation_accuracy": teacher}
-        return ChosenWeights(self._load(candidate_id, architecture, chosen), origin)
+        return ChosenWeights(self._load(candidate_id, architecture, chosen), TrainingOrigin(chosen, reached, teacher))
 
     def is_finished(self, candidate_id: str, phase: JobPhase) -> bool:
         """Whether the phase's outcome is on disk."""
         return self._finished(candidate_id, phase) is not None
 
     def record_failure(self, candidate_id: str, phase: JobPhase, reason: str) -> TrainedPhase:
-        """The failed outcome of a phase that ended without leaving one itself, left on disk."""
+        """The failed outcome of a phase that ended without leaving one itself, written to disk."""
         outcome = TrainedPhase.failed(phase, reason)
         folder = self._phase_folder(candidate_id, phase)
         folder.mkdir(parents=True, exist_ok=True)
@@ -161,7 +162,7 @@ class Phases:
         teacher_accuracy: float | None = None,
         stop_rule: StopRule | None = None,
     ) -> TrainedPhase:
-        """Train, or go on after the last checkpoint, and leave weights and outcome."""
+        """Train, or resume from the last checkpoint, and save weights and outcome."""
         folder = self._phase_folder(candidate_id, phase)
         folder.mkdir(parents=True, exist_ok=True)
         result = train(
@@ -202,8 +203,7 @@ class Phases:
 
     def _announce(self, candidate_id: str, phase: str) -> Callable[[EpochResult], None]:
         def announce(epoch: EpochResult) -> None:
-            data = {"phase": phase, "candidate": candidate_id} | asdict(epoch)
-            self._progress(Event("progress", data, transient=True))
+            self._progress(EpochFinished(phase, candidate_id, epoch))
 
         return announce
 

@@ -1,4 +1,4 @@
-"""What a trained network says about images, without changing it."""
+"""What a trained network predicts for images, without changing it."""
 
 import torch
 from jaxtyping import Float
@@ -9,13 +9,13 @@ from nas.datasets.preprocess import prepare_images
 from nas.space.architecture import Task
 from nas.training.out_of_memory import is_out_of_memory
 
-BATCH_SIZE = 256  # at most: halved where memory does not hold so many
+BATCH_SIZE = 256  # at most: halved where that many do not fit in memory
 
 
 def predict_logits(network: nn.Module, images: Images, dataset: Dataset, task: Task) -> Float[Tensor, "num classes"]:
-    """Logits (N, num_classes) on the CPU of uint8 images (N, H, W, C), normalized by the data set's figures.
+    """Logits (N, num_classes) on the CPU for uint8 images (N, H, W, C), normalized by the data set's mean and std.
 
-    Runs in evaluation mode on the network's own device and leaves its mode as it was.
+    Runs in evaluation mode on the network's own device and restores its mode.
     """
     device = next(network.parameters()).device
     was_training = network.training

@@ -1,6 +1,6 @@
 """A network that computes as its int8 model will: quantization-aware training (Jacob et al. 2018, arXiv 1712.05877).
 
-Batch norm is folded into its convolution by the running figures, weights and activations are rounded where TFLite
+Batch norm is folded into its convolution by its running statistics, weights and activations are rounded where TFLite
 rounds them, and gradients pass the rounding straight through (Bengio et al. 2013, arXiv 1308.3432).
 
 No `from __future__ import annotations` here: the shapes in the annotations stay objects, so a test can check them.
@@ -17,10 +17,10 @@ from nas.network.network import Network
 
 LARGEST_GATE = 255 / 256  # of LOGISTIC, whose int8 output TFLite fixes at scale 1/256 and zero point -128
 # A range follows the extremes of the last hundred steps or so. Jacob et al. average the batches' ranges, but the TFLite
-# converter takes the extremes of its calibration images: tuned under averages a network scored 93.1% here and 83.7% in
-# TFLM (digits at 16x16, one channel 100 times the others), under extremes 85.8% and 90.3%.
-SHRINKAGE = 0.01  # of a range in a step
-SMALLEST_SCALE = 1e-12  # a tensor of zeros has a scale, too
+# converter takes the extremes of its calibration images: tuned with averages, a network scored 93.1% here and 83.7% in
+# TFLM (digits at 16x16, one channel 100 times the others), with extremes 85.8% and 90.3%.
+SHRINKAGE = 0.01  # of a range per step
+SMALLEST_SCALE = 1e-12  # a tensor of zeros needs a scale too
 CHUNK_IMAGES = 64
 
 
@@ -37,7 +37,7 @@ def choose_quantization(low: Float[Tensor, ""], high: Float[Tensor, ""]) -> tupl
 def round_activations(values: Float[Tensor, "..."], low: Float[Tensor, ""], high: Float[Tensor, ""]) -> Tensor:
     """The values after int8 with one asymmetric scale for all; the gradient is 1 inside the range, 0 outside.
 
-    Exact ties go to the even integer, in TFLite away from zero; calculated activations meet them by accident only.
+    Exact ties go to the even integer, in TFLite away from zero; computed activations hit them only by accident.
     """
     scale, zero_point = choose_quantization(low, high)
     rounded: Tensor = torch.fake_quantize_per_tensor_affine(values, scale, zero_point, -128, 127)
@@ -45,7 +45,7 @@ def round_activations(values: Float[Tensor, "..."], low: Float[Tensor, ""], high
 
 
 def round_weights(weights: Float[Tensor, "out ..."]) -> Tensor:
-    """The weights after int8 in [-127, 127] with a symmetric scale an output channel; the gradient is 1 everywhere."""
+    """The weights after int8 in [-127, 127] with a symmetric scale per output channel; the gradient is 1 everywhere."""
     largest = weights.detach().abs().flatten(1).amax(dim=1)  # (out,)
     scales = (largest / 127).clamp(min=SMALLEST_SCALE)
     zeros = torch.zeros_like(scales, dtype=torch.int32)
@@ -54,7 +54,7 @@ def round_weights(weights: Float[Tensor, "out ..."]) -> Tensor:
 
 
 def fold_batch_norm(layer: ConvNormAct) -> tuple[Tensor, Tensor]:
-    """Kernel (O, I / groups, K, K) and bias (O,) with the batch norm's running figures in them, differentiable."""
+    """Kernel (O, I / groups, K, K) and bias (O,) with the batch norm's running statistics folded in, differentiable."""
     norm = layer.norm
     if norm.running_mean is None or norm.running_var is None:
         raise ValueError("a batch norm of the space keeps running figures")
@@ -63,7 +63,7 @@ def fold_batch_norm(layer: ConvNormAct) -> tuple[Tensor, Tensor]:
 
 
 class _Int8(nn.Module):
-    """A part of the network that rounds; while `observing` it computes in float, and only ranges are measured."""
+    """A part of the network that rounds; while `observing` it computes in float and only measures ranges."""
 
     observing = False
 
@@ -76,7 +76,7 @@ class _Int8(nn.Module):
 
 
 class Activation(_Int8):
-    """One int8 tensor of the graph. Its range follows the batches in training, and stays in evaluation."""
+    """One int8 tensor of the graph. Its range follows the batches in training and is fixed in evaluation."""
 
     low: Tensor
     high: Tensor
@@ -176,7 +176,7 @@ class Int8Block(nn.Module):
         if self.sum is None:
             return output
         total: Tensor = self.sum(images + output)
-        # the converter's interpreter adds in place while it measures ranges: the projection's tensor takes up the sum's
+        # the converter's interpreter adds in place while it measures ranges: the projection's range includes the sum's
         if self.training or self.sum.observing:
             self.project.output.include(self.sum)
         return total
@@ -185,8 +185,8 @@ class Int8Block(nn.Module):
 class Int8Network(_Int8):
     """`network` with int8's rounding: it holds the same parameters, so training it trains `network`.
 
-    Ranges are first those of the calibration images in float, as the TFLite converter takes them. Biases stay float:
-    TFLite keeps them in 32 bits.
+    Ranges start as those of the calibration images in float, as in the TFLite converter. Biases stay float: TFLite
+    keeps them in 32 bits.
     """
 
     def __init__(self, network: Network, calibration_images: Float[Tensor, "num channels height width"]) -> None:
@@ -199,7 +199,7 @@ class Int8Network(_Int8):
         self._calibrate(calibration_images)
 
     def forward(self, images: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch classes"]:
-        """Logits of prepared images, as the int8 model gives them."""
+        """Logits of prepared images, as the int8 model computes them."""
         with torch.autocast(images.device.type, enabled=False):  # bfloat16 is no finer than int8
             features: Tensor = self.stem(self.image(images))
             for block in self.blocks:

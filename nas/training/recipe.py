@@ -1,4 +1,4 @@
-"""How a phase is trained, as data: the paper's recipes, ours for two CPU cores, and the learning rate's course."""
+"""How a phase is trained, as data: the paper's recipes, ours for two CPU cores, and the learning rate schedule."""
 
 import math
 from typing import Annotated, Literal
@@ -14,10 +14,10 @@ class Recipe(BaseModel):
 
     Schedules: `paper-mini` = warm-up, then `learning_rate`, a tenth of it from two thirds of the epochs on;
     `warmup-cosine` = warm-up, then a cosine to 0; `cosine` = the same without warm-up. Augmentations: `shift` moves an
-    image by up to a sixteenth of its side, `affine` also turns (10 degrees) and zooms (a tenth) it, `autoaugment`
-    (Cubuk et al. 2019) follows the CIFAR-10 policy on the CIFARs and the ImageNet policy elsewhere.
-    `mixup_alpha` 0 turns MixUp off. `class_weights` weighs the cross-entropy of labels inversely to their classes'
-    frequency. A phase that has taken `max_seconds` (0 = no limit) ends as failed.
+    image by up to a sixteenth of its side, `affine` also rotates (10 degrees) and zooms (a tenth) it, `autoaugment`
+    (Cubuk et al. 2019) follows the CIFAR-10 policy on the CIFARs and the ImageNet policy elsewhere. `mixup_alpha` 0
+    turns MixUp off. `class_weights` weights the cross-entropy of labels inversely to their classes' frequency. A phase
+    that exceeds `max_seconds` (0 = no limit) ends as failed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,10 +45,10 @@ class Recipe(BaseModel):
 
 
 class DistillRecipe(Recipe):
-    """A phase with a teacher: temperature T of eq. 9-11 and the course of alpha (`distillation.alpha_at`)."""
+    """A phase with a teacher: temperature T of eq. 9-11 and the schedule of alpha (`distillation.alpha_at`)."""
 
     temperature: float = Field(default=10.0, gt=0, allow_inf_nan=False)
-    alpha_schedule: AlphaSchedule = "paper"  # the two measure alike: see the quick recipes
+    alpha_schedule: AlphaSchedule = "paper"  # both measure about the same: see the quick recipes
 
     @model_validator(mode="after")
     def _check_images_stay(self) -> "DistillRecipe":
@@ -63,9 +63,8 @@ class TeacherSettings(Recipe):
     """The teacher: where it comes from, its size and its training.
 
     `source` is `train` (a small ViT trained in the run), a folder, or `hf:ORG/NAME` (both: a classifier of timm or
-    transformers in safetensors, see `teacher_folder`); the other fields are those of the one that is trained. The
-    images reach it at `image_size` x `image_size` pixels, which `patch_size` must divide; `num_heads` must divide
-    `embed_dim`.
+    transformers in safetensors, see `teacher_folder`); the other fields describe the one that is trained. It sees the
+    images at `image_size` x `image_size` pixels, which `patch_size` must divide; `num_heads` must divide `embed_dim`.
     """
 
     source: str = Field(default="train", min_length=1)
@@ -87,7 +86,7 @@ class TeacherSettings(Recipe):
 class QuantizationRecipe(Recipe):
     """Fine-tuning under int8's rounding; only where int8 loses more than `threshold` against float.
 
-    `threshold` is the tolerated difference of the two validation accuracies, a fraction.
+    `threshold` is the tolerated difference between the two validation accuracies, a fraction.
     """
 
     threshold: float = Field(default=0.01, ge=0, le=1)
@@ -95,7 +94,7 @@ class QuantizationRecipe(Recipe):
 
 # A network that int8 hurts has channels that differ by orders of magnitude, and so do the gradients of their weights.
 # Digits at 16x16, one channel 100 times the others, int8 72.9% against 97.9% float; after 8 epochs int8 in TFLM has:
-#   SGD, momentum 0.9   75.3% and 75.7% at rates of 0.00001 and 0.0001; at 0.001 the loss is soon no number
+#   SGD, momentum 0.9   75.3% and 75.7% at rates of 0.00001 and 0.0001; at 0.001 the loss soon diverges
 #   AdamW               87.2% and 91.7% at rates of 0.0003 and 0.001
 QAT = QuantizationRecipe(optimizer="adamw", epochs=8, learning_rate=1e-3, schedule="cosine", batch_size=32)
 
@@ -103,8 +102,8 @@ QAT = QuantizationRecipe(optimizer="adamw", epochs=8, learning_rate=1e-3, schedu
 class HalvingSettings(BaseModel):
     """Successive halving of the mini-phases, off without `rungs`: the epochs after which candidates are compared.
 
-    At a rung the best `keep` (a share) go on, in accuracy, MACs and parameters together, once `min_peers` candidates
-    have been there.
+    At a rung the best `keep` (a fraction) in accuracy, MACs and parameters together continue, once `min_peers`
+    candidates have reached it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -122,7 +121,7 @@ class HalvingSettings(BaseModel):
 
 
 class TrainingSettings(BaseModel):
-    """Every phase of a run, and its teacher. `device` auto is CUDA's first where there is one."""
+    """Every phase of a run, and its teacher. `device` auto is the first CUDA device if there is one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -143,7 +142,7 @@ class TrainingSettings(BaseModel):
 
 
 def learning_rate_at(recipe: Recipe, progress_in_epochs: float) -> float:
-    """The learning rate when `progress_in_epochs` of the epochs are done (0 = the very first step)."""
+    """The learning rate after `progress_in_epochs` epochs (0 = the very first step)."""
     peak, warmup = recipe.learning_rate, recipe.warmup_epochs
     if progress_in_epochs < warmup:
         return peak * progress_in_epochs / warmup
@@ -175,7 +174,7 @@ PAPER_DISTILL = DistillRecipe(epochs=50, learning_rate=0.05, schedule="cosine")
 #   teacher  98.26% validation, 20 s: no better than the students it teaches
 #   distill  99.36% validation with alpha "paper", 99.42% with "paper-prose"; 99.54% with the labels alone
 # An epoch of any phase takes 0.35 and 1.0 s on an otherwise idle core (the networks' two sizes).
-# So on digits distillation shows the machinery and gains nothing: full training already stands at the ceiling. The two
+# So on digits distillation shows the machinery and gains nothing: full training is already at the ceiling. The two
 # schedules differ by one image of 1,728, which decides nothing; the default stays with the paper's formula.
 # In six epochs a peak rate of 0.2 beat 0.05 by far and equalled 0.5; batches of 32 beat 64: steps are scarce.
 QUICK_MINI = Recipe(

@@ -1,4 +1,4 @@
-"""The teacher of the distillation, of which only the logits stay: trained in the run, or from a folder or the hub."""
+"""The distillation teacher, of which only the logits are kept: trained in the run, or from a folder or the hub."""
 
 import hashlib
 import json
@@ -26,14 +26,14 @@ from nas.training.torchvision_import import import_torchvision
 from nas.training.weights import write_tensors
 
 LOGITS_FILE = "logits.safetensors"
-CHUNK_IMAGES = 1024  # whose logits are written at a time: so much is lost when the process is killed
+CHUNK_IMAGES = 1024  # whose logits are written at a time: the most that is lost when the process is killed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Teaching:
-    """What a student needs of its teacher: logits (N_train, num_classes) in training order.
+    """What a student needs from its teacher: logits (N_train, num_classes) in training order.
 
-    `validation_accuracy` (fraction) is the teacher's own; `cached` tells that the logits were read, not computed.
+    `validation_accuracy` (fraction) is the teacher's own; `cached`: the logits were read, not computed.
     """
 
     logits: Float[Tensor, "train classes"]
@@ -42,8 +42,8 @@ class Teaching:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
-    """A network that answers, the data set as it takes it, and its input."""
+class _Teacher:
+    """A teacher network, the data set in the form it takes, and its input."""
 
     network: nn.Module
     dataset: Dataset
@@ -60,13 +60,13 @@ def teach(
     on_epoch: Callable[[EpochResult], None],
     device: str = "cpu",
 ) -> Teaching:
-    """The teacher's logits on the training images, read where they are on disk, else computed and left there.
+    """The teacher's logits on the training images, read from disk if they are there, else computed and saved.
 
-    A teacher that is trained here leaves everything in `folder`; the logits of one from outside lie in `cache`
-    (default: `folder`), where other runs find them. They belong to one data set (its fingerprint) and one teacher (its
-    files, or settings and seed); anything else, or a damaged file, is computed anew. An interrupted training goes on
-    after its last epoch, interrupted answering after its last chunk. Raises SettingError for a teacher that cannot be
-    had, TeacherFailedError for one whose training fails.
+    A teacher trained here leaves everything in `folder`; the logits of an external one are in `cache` (default:
+    `folder`), where other runs find them. They belong to one data set (its fingerprint) and one teacher (its files, or
+    settings and seed); for anything else, or a damaged file, they are recomputed. Interrupted training resumes after
+    its last epoch, interrupted prediction after its last chunk. Raises SettingError for a teacher that is unavailable,
+    TeacherFailedError for one whose training or prediction fails.
     """
     card = None if settings.source == "train" else find_teacher(settings.source, dataset.num_classes)
     key = _cache_key(dataset, settings, seed) if card is None else _card_key(dataset, card)
@@ -75,30 +75,30 @@ def teach(
     if stored is not None and len(stored.logits) == len(dataset.train):
         return stored
     if card is None:
-        asked = _train_here(dataset, settings, seed, folder, on_epoch, device)
+        teacher = _train_here(dataset, settings, seed, folder, on_epoch, device)
     else:
-        asked = ask_outsider(card, load_teacher(card), dataset)
+        teacher = ask_outsider(card, load_teacher(card), dataset)
     try:
         with memory_errors_named("the teacher and one image"):
-            asked.network.to(device)
-            return _answer(asked, path, key, stored)
+            teacher.network.to(device)
+            return _answer(teacher, path, key, stored)
     except PhaseFailedError as error:
         raise TeacherFailedError(f"the teacher must answer; {error}; choose a smaller teacher or device cpu") from error
     finally:
-        asked.network.to("cpu")
+        teacher.network.to("cpu")
         give_back(device)
 
 
-def _answer(asked: _Asked, path: Path, key: str, stored: Teaching | None) -> Teaching:
-    """All logits, those in `stored` taken over; written to `path` chunk by chunk."""
-    images = asked.dataset.train.images
+def _answer(teacher: _Teacher, path: Path, key: str, stored: Teaching | None) -> Teaching:
+    """All logits, continuing from those in `stored`; written to `path` chunk by chunk."""
+    images = teacher.dataset.train.images
     if stored is None:
-        accuracy = evaluate_accuracy(asked.network, asked.dataset.validation, asked.dataset, asked.task)
-        stored = Teaching(torch.empty(0, asked.dataset.num_classes), accuracy, cached=False)
+        accuracy = evaluate_accuracy(teacher.network, teacher.dataset.validation, teacher.dataset, teacher.task)
+        stored = Teaching(torch.empty(0, teacher.dataset.num_classes), accuracy, cached=False)
     logits = stored.logits
     while len(logits) < len(images):
         part = images[len(logits) : len(logits) + CHUNK_IMAGES]
-        logits = torch.cat([logits, predict_logits(asked.network, part, asked.dataset, asked.task)])
+        logits = torch.cat([logits, predict_logits(teacher.network, part, teacher.dataset, teacher.task)])
         state = {
             "key": key,
             "validation_accuracy": stored.validation_accuracy,
@@ -115,7 +115,7 @@ def _train_here(
     folder: Path,
     on_epoch: Callable[[EpochResult], None],
     device: str,
-) -> _Asked:
+) -> _Teacher:
     size = settings.image_size
     task = Task(size, size, dataset.train.images.shape[3], dataset.num_classes)
     network = build_teacher(settings, task, seed=seed)
@@ -126,13 +126,13 @@ def _train_here(
         rule = "the teacher's training must come to its end"
         remedy = f"lower training.teacher's learning_rate ({settings.learning_rate:g}) or raise its max_seconds"
         raise TeacherFailedError(f"{rule}; {result.failure}; {remedy}")
-    return _Asked(network, dataset, task)
+    return _Teacher(network, dataset, task)
 
 
-def ask_outsider(card: TeacherCard, network: nn.Module, dataset: Dataset) -> _Asked:
+def ask_outsider(card: TeacherCard, network: nn.Module, dataset: Dataset) -> _Teacher:
     """The data set at the teacher's input size, with its channels and normalization.
 
-    Raises SettingError for images with colours and a teacher without.
+    Raises SettingError for colour images and a greyscale teacher.
     """
     channels = dataset.train.images.shape[3]
     if channels > card.channels:
@@ -140,10 +140,10 @@ def ask_outsider(card: TeacherCard, network: nn.Module, dataset: Dataset) -> _As
         raise SettingError(f"{rule}; {card.folder} takes {card.channels}; choose another teacher")
     task = Task(card.image_size, card.image_size, card.channels, dataset.num_classes)
     seen = replace(dataset, mean=card.mean, std=card.std)
-    if channels < card.channels:  # grey as three equal colours
+    if channels < card.channels:  # grey becomes three equal colour channels
         train, validation = (_repeat_channels(split, card.channels) for split in (dataset.train, dataset.validation))
         seen = replace(seen, train=train, validation=validation)
-    return _Asked(network, seen, task)
+    return _Teacher(network, seen, task)
 
 
 def _repeat_channels(split: Split, channels: int) -> Split:
@@ -151,7 +151,7 @@ def _repeat_channels(split: Split, channels: int) -> Split:
 
 
 def build_teacher(settings: TeacherSettings, task: Task, *, seed: int) -> nn.Module:
-    """A ViT (Dosovitskiy et al. 2021) of timm with weights drawn from `seed`; the global generator stays as it was."""
+    """A ViT (Dosovitskiy et al. 2021) of timm with weights drawn from `seed`; the global generator is untouched."""
     import_torchvision()  # before timm, which imports it too; both late: a cached teacher needs neither
     from timm.models.vision_transformer import VisionTransformer
 
@@ -164,7 +164,7 @@ def build_teacher(settings: TeacherSettings, task: Task, *, seed: int) -> nn.Mod
 
 
 def shape_arguments(settings: TeacherSettings) -> dict[str, int]:
-    """The size of the teacher that is trained here, in timm's words."""
+    """The size of the teacher that is trained here, as timm's arguments."""
     return {
         "img_size": settings.image_size,
         "patch_size": settings.patch_size,
@@ -195,4 +195,4 @@ def _load_logits(path: Path, key: str) -> Teaching | None:
             return None
         return Teaching(logits, float(state["validation_accuracy"]), cached=True)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError):
-        return None  # torn or foreign: computed anew
+        return None  # torn or foreign: recomputed

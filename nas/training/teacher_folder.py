@@ -1,4 +1,4 @@
-"""Teachers from outside the run: a folder, or a hub's, with a classifier of timm or transformers in safetensors."""
+"""Teachers from outside the run: a local or hub folder with a timm or transformers classifier in safetensors."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 HUB = "hf:"
 WEIGHTS_FILE, CONFIG_FILE, PROCESSOR_FILE = "model.safetensors", "config.json", "preprocessor_config.json"
-_HALF = (0.5, 0.5, 0.5)  # what ViTs of both libraries are normalized by unless they say otherwise
+_HALF = (0.5, 0.5, 0.5)  # what ViTs of both libraries are normalized with unless they say otherwise
 
 
 @dataclass(frozen=True, slots=True)
 class TeacherCard:
-    """What a teacher's folder says of it. Images reach it at image_size x image_size, normalized by mean and std.
+    """What a teacher's folder says about it. It takes images of image_size x image_size, normalized by mean and std.
 
-    `architecture` is timm's name of it, with `arguments`, or transformers' model type.
+    `architecture` is timm's name for it, with `arguments`, or transformers' model type.
     """
 
     folder: Path
@@ -37,7 +37,7 @@ class TeacherCard:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def identity(self) -> str:
-        """A digest of all that its logits follow from; the weights are read for it, but no network is built."""
+        """A digest of everything its logits depend on; reads the weights, but builds no network."""
         digest = hashlib.sha256()
         for name in (CONFIG_FILE, PROCESSOR_FILE, WEIGHTS_FILE):
             if (self.folder / name).is_file():
@@ -49,7 +49,7 @@ class TeacherCard:
 def find_teacher(source: str, num_classes: int | None = None) -> TeacherCard:
     """The card of `hf:ORG/NAME` (from the hub or its cache on this machine) or of a local folder.
 
-    Raises SettingError when it cannot be had, holds no safetensors, or tells apart another number of classes than
+    Raises SettingError when it is unavailable, holds no safetensors, or distinguishes a number of classes other than
     `num_classes`.
     """
     folder = _fetch(source.removeprefix(HUB)) if source.startswith(HUB) else Path(source).expanduser()
@@ -108,8 +108,8 @@ def _read_transformers(folder: Path, config: dict[str, Any]) -> TeacherCard:
 def load_teacher(card: TeacherCard, *, num_classes: int | None = None) -> nn.Module:
     """The network, (N, C, S, S) in and (N, classes) logits out, in evaluation mode.
 
-    With `num_classes` its head is drawn anew for so many (by torch's global generator) and the rest keeps its weights.
-    Raises SettingError when the weights are not those of the network.
+    With `num_classes` its classifier is redrawn for that many (from torch's global generator); the rest keeps its
+    weights. Raises SettingError when the weights are not those of the network.
     """
     from nas.training.torchvision_import import import_torchvision
 
@@ -127,7 +127,7 @@ def _load_timm(card: TeacherCard, num_classes: int | None) -> nn.Module:
     import timm
     from safetensors.torch import load_file
 
-    if not timm.is_model(card.architecture):  # create_model would take a name with a scheme for a download
+    if not timm.is_model(card.architecture):  # create_model would treat a name with a scheme as a download
         raise ValueError(f"timm knows no {card.architecture!r}")
     network: nn.Module = timm.create_model(
         card.architecture, pretrained=False, num_classes=card.num_classes, in_chans=card.channels, **card.arguments
@@ -151,7 +151,7 @@ def _load_transformers(card: TeacherCard, num_classes: int | None) -> nn.Module:
 
 
 def _fetch(name: str) -> Path:
-    """The folder of a hub's repository, of which only safetensors and JSON are taken: other weights are pickles."""
+    """The folder of a hub's repository, of which only safetensors and JSON are fetched: other weights are pickles."""
     from httpx import HTTPError
     from huggingface_hub import snapshot_download
 
@@ -159,7 +159,7 @@ def _fetch(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=patterns, local_files_only=True))
     except (OSError, ValueError):
-        pass  # not on this machine yet: the hub is asked
+        pass  # not on this machine yet: ask the hub
     try:
         return Path(snapshot_download(name, allow_patterns=patterns))
     except (OSError, ValueError, HTTPError) as error:

@@ -1,6 +1,5 @@
-"""Fine-tuning a teacher on a data set, and the folder it is kept in, which timm can read as well."""
+"""Fine-tuning a teacher on a data set, and the folder it is kept in, which timm can read too."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import torch
 from torch import nn
 
 from nas.datasets.images import Dataset
+from nas.documents.atomic_files import write_json
 from nas.errors import SettingError
 from nas.space.architecture import Task
 from nas.training.loop import train
@@ -24,7 +24,7 @@ ARCHITECTURE = "vit_base_patch16_224"  # any ViT of timm's: the arguments decide
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pupil:
-    """A network to be fine-tuned, what it sees, and how timm would build it."""
+    """A network to fine-tune, the images it sees, and how timm would build it."""
 
     network: nn.Module
     dataset: Dataset
@@ -42,11 +42,11 @@ def tune_teacher(
     on_epoch: Callable[[EpochResult], None],
     device: str = "cpu",
 ) -> TrainingResult:
-    """Train a teacher on the training split and leave it in `folder` (config.json, model.safetensors).
+    """Train a teacher on the training split and save it in `folder` (config.json, model.safetensors).
 
-    `settings.source` says what from: `train` a new ViT of the settings' size, else a timm teacher whose head is
-    replaced. Checkpoints lie in `folder`/training, and an interrupted training goes on after its last epoch. Raises
-    SettingError when the base cannot be had or the training fails.
+    `settings.source` is what to start from: `train` is a new ViT of the settings' size, anything else a timm teacher
+    whose classifier is replaced. Checkpoints are in `folder`/training, and interrupted training resumes after its last
+    epoch. Raises SettingError when the base is unavailable or the training fails.
     """
     pupil = _draw(dataset, settings, seed) if settings.source == "train" else _take_over(dataset, settings, seed)
     result = train(
@@ -82,12 +82,12 @@ def _take_over(dataset: Dataset, settings: TeacherSettings, seed: int) -> _Pupil
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = load_teacher(card, num_classes=dataset.num_classes)
-    asked = ask_outsider(card, network, dataset)
-    return _Pupil(network, asked.dataset, asked.task, card.architecture, dict(card.arguments))
+    teacher = ask_outsider(card, network, dataset)
+    return _Pupil(network, teacher.dataset, teacher.task, card.architecture, dict(card.arguments))
 
 
 def _write_config(pupil: _Pupil, result: TrainingResult, path: Path) -> None:
-    """timm's description of the network, with where it comes from."""
+    """timm's description of the network, with its origin."""
     data, task = pupil.dataset, pupil.task
     normalization = {"mean": list(data.mean), "std": list(data.std)}
     size = {"input_size": [task.channels, task.height, task.width], "num_classes": task.num_classes}
@@ -100,6 +100,4 @@ def _write_config(pupil: _Pupil, result: TrainingResult, path: Path) -> None:
         "validation_accuracy": result.validation_accuracy,
         "curve_losses": [round(epoch.loss, 4) for epoch in result.curve],
     }
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_json(path, config)

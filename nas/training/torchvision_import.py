@@ -1,4 +1,4 @@
-"""The one place that imports torchvision, and the cure for a torchvision that does not match its torch."""
+"""The one place that imports torchvision, and the workaround for a torchvision that does not match its torch."""
 
 import sys
 from types import ModuleType
@@ -11,9 +11,9 @@ _kept: list[torch.library.Library] = []  # a library's operators vanish with it
 def import_torchvision() -> ModuleType:
     """torchvision, imported whatever its build. Call before timm is imported, which imports torchvision itself.
 
-    A package index often has torchvision built for CUDA alone; beside a CPU torch its compiled operators do not load
-    and the import dies on "operator torchvision::nms does not exist". Nothing here calls nms: an empty schema of that
-    name lets the import go on. Only then, because a torchvision that fits registers its own.
+    Package indexes often have torchvision built only for CUDA; with a CPU torch its compiled operators do not load and
+    the import fails with "operator torchvision::nms does not exist". Nothing here calls nms: an empty schema of that
+    name lets the import succeed. Only then, because a matching torchvision registers its own.
     """
     try:
         import torchvision

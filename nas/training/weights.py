@@ -1,12 +1,12 @@
 """Weights on disk: safetensors, written whole or not at all."""
 
-import os
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from nas.documents.atomic_files import replacing
 from nas.errors import CheckError, SettingError
 
 
@@ -30,21 +30,16 @@ def load_weights(network: nn.Module, path: Path) -> None:
 def write_tensors(
     tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None, *, keep: Path | None = None
 ) -> None:
-    """Write tensors to a safetensors file that appears under its name only when whole; its folder is made.
+    """Write tensors to a safetensors file that appears under its name only when complete; its folder is created.
 
-    The file that was there before moves to `keep`, if given. Raises SettingError where nothing can be written.
+    A file that was there before moves to `keep`, if given. Raises SettingError where it cannot be written.
     """
-    partial = path.with_name(path.name + ".partial")
-    # safetensors stores plain row-major tensors; channels_last weights are laid out anew
+    # safetensors stores plain row-major tensors; channels_last weights are copied into that order
     plain = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(plain, partial, metadata)
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())  # else a power failure may leave the name without the bytes
-        if keep is not None and path.exists():
-            os.replace(path, keep)
-        os.replace(partial, path)
+        with replacing(path, keep=keep) as temporary:
+            save_file(plain, temporary, metadata)
     except (OSError, SafetensorError) as error:
         reason = " ".join(str(error).split())
         raise SettingError(f"{path}: must be writable; {reason}; free space there or choose another folder") from error

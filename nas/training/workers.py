@@ -1,8 +1,8 @@
-"""Several trainings at once, a process each.
+"""Several trainings at once, one process each.
 
 A worker trains in the same folder exactly as the run itself would, with as many threads, and leaves the outcome there
-for `Phases` to read back: so results do not depend on the number of workers, nor on who finishes first (on GPUs as far
-as these are alike and their sums repeat themselves).
+for `Phases` to read back: so results depend neither on the number of workers nor on which finishes first (on GPUs, as
+far as these are identical and their sums reproducible).
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ WATCH_SECONDS = 0.2  # how long a worker may outlive its run
 
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
-    """What a worker needs to train any candidate of a run in `folder`; `load` brings the data set anew in each of them.
+    """What a worker needs to train any candidate of a run in `folder`; `load` loads the data set in each of them.
 
-    With `gpus`, as CUDA_VISIBLE_DEVICES calls them, each worker has one of them to itself.
+    With `gpus`, named as in CUDA_VISIBLE_DEVICES, each worker has one of them to itself.
     """
 
     folder: Path
@@ -46,7 +46,7 @@ class WorkerSetup:
 
 
 class WorkerPool:
-    """`num_workers` processes, at most one for each of the setup's GPUs if it has any."""
+    """`num_workers` processes, at most one per GPU if the setup has any."""
 
     def __init__(self, setup: WorkerSetup, num_workers: int) -> None:
         if setup.gpus and num_workers > len(setup.gpus):
@@ -55,9 +55,9 @@ class WorkerPool:
         self._num_workers = num_workers
 
     def train(self, jobs: Sequence[TrainingJob]) -> dict[str, str]:
-        """Leave an outcome of each job in the folder; why those failed whose process died, by candidate id.
+        """Why jobs whose process died failed, by candidate id; every other job leaves its outcome in the folder.
 
-        When a process dies, the jobs that were not done are trained one at a time, which tells the one that kills.
+        When a process dies, the unfinished jobs are trained one at a time, which reveals the one that kills it.
         """
         left = self._train_together(list(jobs), self._num_workers)
         return {
@@ -67,7 +67,7 @@ class WorkerPool:
         }
 
     def _train_together(self, jobs: list[TrainingJob], num_workers: int) -> list[TrainingJob]:
-        """The jobs that were not done when a process died."""
+        """The jobs left unfinished when a process died."""
         # a fresh interpreter each: a forked one would inherit torch's locks, held by threads that it does not have
         context = get_context("spawn")
         free_gpus: SimpleQueue[str] = context.SimpleQueue()
@@ -88,14 +88,14 @@ class WorkerPool:
         except BrokenProcessPool:
             return left
         finally:
-            # what is running when the run is interrupted goes on after its last epoch when the run does
+            # jobs interrupted with the run resume after their last epoch when it does
             for process in list((pool._processes or {}).values()) if left else []:
                 process.terminate()
             pool.shutdown(wait=True, cancel_futures=True)
         return left
 
 
-# of this worker: built once, since loading the data takes long; or why it could not be
+# of this worker: built once, since loading the data is slow; or why that failed
 _phases: list[Phases] = []
 _troubles: list[Exception] = []
 
@@ -106,14 +106,14 @@ def _begin(setup: WorkerSetup, parent: int, free_gpus: SimpleQueue[str]) -> None
 
     if setup.gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = free_gpus.get()  # torch looks when CUDA is first used, not when imported
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's to handle
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
     torch.set_num_threads(setup.threads)
     settings = setup.settings.model_copy(update={"device": "cuda" if setup.gpus else "cpu"})  # as the run decided
     try:
         _phases.append(Phases(setup.folder, setup.task, setup.load(), settings, setup.seed, ignore_events))
     except Exception as error:  # noqa: BLE001  (whatever it is, the run is to hear of it)
-        _troubles.append(error)  # raised here it would look like a death; `_train` raises it
+        _troubles.append(error)  # raised here it would look like a dead process; `_train` raises it
 
 
 def _watch(parent: int) -> None:

@@ -1,1 +1,1 @@
-"""What tools and nodes hold of a run, and the executors that do its expensive work."""
+"""What tools and nodes see of a run, and the executors that do its expensive work."""

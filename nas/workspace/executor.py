@@ -1,11 +1,11 @@
-"""The expensive work of a run behind one seam: done here, in worker processes, or taken from records."""
+"""The expensive work of a run behind one interface: done here, in worker processes, or taken from records."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from nas.export.order import Exported, ExportOrder
+from nas.export.export_order import Exported, ExportOrder
 from nas.training.jobs import JobPhase, TrainedPhase, TrainingJob
 
 
@@ -13,7 +13,7 @@ class Executor(Protocol):
     """Trains and exports candidates. Every method may be repeated: finished work is returned, not done again."""
 
     def train_together(self, jobs: Sequence[TrainingJob]) -> None:
-        """Do these trainings at once where that is possible; `train` then finds them done."""
+        """Run these trainings at once where possible; `train` then finds them done."""
 
     def train(self, job: TrainingJob) -> TrainedPhase:
         """The outcome of a training."""

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.datasets import Dataset
-from nas.events import Event, EventSink
-from nas.export.order import Exported, ExportOrder
+from nas.events import EventSink, Progress
+from nas.export.export_order import Exported, ExportOrder
+from nas.export.metrics import Provenance
 from nas.space.architecture import Task
 from nas.training import Finetuned, TrainingJob, TrainingSettings
 from nas.training.phases import Phases
@@ -20,8 +21,8 @@ from nas.training.workers import WorkerPool
 class LocalExecutor(Phases):
     """The phases of training, worker processes and the export; needs torch, and tensorflow once it exports.
 
-    With a `pool` candidates that are given together are trained at once. `command` starts this very run again: it
-    stands on the model card.
+    With a `pool`, candidates given together are trained at once. `command` starts this very run again and is printed on
+    the model card.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class LocalExecutor(Phases):
         if self._pool is None or len(waiting) < 2:
             return
         names = ", ".join(job.candidate_id for job in waiting)
-        self._progress(Event("progress", {"phase": "mini", "step": f"training {names} at once"}, transient=True))
+        self._progress(Progress("mini", f"training {names} at once"))
         phases = {job.candidate_id: job.phase for job in waiting}
         for candidate_id, reason in self._pool.train(waiting).items():
             self.record_failure(candidate_id, phases[candidate_id], reason)
@@ -64,7 +65,7 @@ class LocalExecutor(Phases):
             tried.append(self.finetune(order.candidate_id, chosen.network, images))
             return tried[-1]
 
-        self._progress(Event("progress", {"phase": "export", "step": "converting"}, transient=True))
+        self._progress(Progress("export", "converting"))
         recipes = self._settings.model_dump(mode="json", exclude={"device"})
         delivery = export(
             chosen.network,
@@ -72,7 +73,7 @@ class LocalExecutor(Phases):
             self._task,
             self._data,
             training=chosen.origin,
-            provenance={"command": self._command, "seed": self._seed, "recipes": recipes},
+            provenance=Provenance(self._command, self._seed, recipes),
             finetuning=Finetuning(self._settings.qat.threshold, finetune),
             events=self._progress,
         )

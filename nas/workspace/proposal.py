@@ -17,8 +17,7 @@ _MAX_REASON = 1_000  # characters kept of what was wrong with a call
 class Proposal:
     """Proposal `number` of a run: filled with a whole design or with edits of a candidate, or refused.
 
-    `settle` puts a trial on record that needs no training. Filled again after an interruption, it gives the trial that
-    is on record.
+    `settle` records a trial that needs no training. Filled again after an interruption, it returns the recorded trial.
     """
 
     number: int

@@ -1,28 +1,30 @@
-"""What the expensive work of a run brought, given again from its trace."""
+"""The results of a run's expensive work, returned again from its trace."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from nas.errors import CheckError
-from nas.export.order import Exported, ExportOrder
+from nas.events import Event
+from nas.export.delivered import Delivered
+from nas.export.export_order import Exported, ExportOrder
+from nas.export.metrics import DeliveryMetrics
 from nas.training.jobs import JobPhase, TrainedPhase, TrainingJob
+from nas.training.phase_events import PhaseFinished
 
 
 class RecordedExecutor:
-    """Gives the outcomes that `records`, lines of a trace, hold; raises CheckError for work nobody recorded."""
+    """Returns the outcomes that the `events` of a trace hold; raises CheckError for work that was not recorded."""
 
-    def __init__(self, records: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, events: Iterable[Event]) -> None:
         self._phases: dict[tuple[str, str], TrainedPhase] = {}
-        self._deliveries: dict[str, dict[str, Any]] = {}
-        for record in records:
-            data = record["data"]
-            if record["kind"] == "phase_finished":
-                outcome = {name: value for name, value in data.items() if name != "candidate"}
-                self._phases[data["candidate"], data["phase"]] = TrainedPhase.from_dict(outcome)
-            elif record["kind"] == "delivered":
-                self._deliveries[data["candidate"]] = data["metrics"]
+        self._deliveries: dict[str, DeliveryMetrics] = {}
+        for event in events:
+            match event:
+                case PhaseFinished(candidate, outcome):
+                    self._phases[candidate, outcome.phase] = outcome
+                case Delivered(candidate, metrics):
+                    self._deliveries[candidate] = metrics
 
     def train_together(self, jobs: Sequence[TrainingJob]) -> None:
         """There is nothing to train."""
@@ -36,7 +38,7 @@ class RecordedExecutor:
         return outcome
 
     def export(self, order: ExportOrder) -> Exported:
-        """The recorded metrics; nothing is written. A network that was fine-tuned for int8 was so on the way."""
+        """The recorded metrics; nothing is written. Any fine-tuning for int8 comes with them."""
         metrics = self._deliveries.get(order.candidate_id)
         if metrics is None:
             raise CheckError(f"the trace must hold every delivery; that of {order.candidate_id} is missing")

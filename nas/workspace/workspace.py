@@ -11,15 +11,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nas.cost import Budget, find_violations, report
+from nas.cost import Assessment, Budget, estimate
 from nas.cost.board import Board
 from nas.errors import CheckError, ProposalError
-from nas.events import Event, EventSink, ignore_events
-from nas.explanation.explanation import Explanation, write_markdown
-from nas.export.order import ExportLimits, ExportOrder
+from nas.events import EventSink, ignore_events
+from nas.explanation.explanation import write_markdown
+from nas.export.delivered import Delivered
+from nas.export.export_order import ExportLimits, ExportOrder
+from nas.export.metrics import DeliveryMetrics
+from nas.records.explained import Explanation
+from nas.records.outcomes import CandidateOutcome
 from nas.records.run_records import RunRecords
 from nas.records.run_store import RunStore
-from nas.records.run_view import Assessment
 from nas.search.niches import split_niches
 from nas.search.pareto import Trends, find_trends, measure_hypervolume
 from nas.search.rungs import HalvingRule, build_halving_rules
@@ -29,14 +32,15 @@ from nas.search.trial_index import TrialIndex
 from nas.space.architecture import Task
 from nas.space.search_space import SearchSpace
 from nas.training import HalvingSettings, JobPhase, TrainedPhase, TrainingJob
+from nas.training.phase_events import PhaseFinished
 from nas.workspace.executor import Executor
 from nas.workspace.proposal import Proposal
 
 
 class Workspace:
-    """What a run's tools and nodes work on; serves the view of the run (`nas.records.run_view.RunView`) while it works.
+    """What a run's tools and nodes work on; serves the view of the run (`run_queries.RunView`) while it works.
 
-    `events` hears of every training and export that ends.
+    `events` receives every finished training and export.
     """
 
     def __init__(
@@ -89,7 +93,7 @@ class Workspace:
 
     @property
     def hypervolume(self) -> float:
-        """The share in [0, 1] that the front dominates of the box up to the budget's MACs and flash bytes."""
+        """The share in [0, 1] of the box up to the budget's MACs and flash bytes that the front dominates."""
         front = self.front
         if self._measured[0] is not front:
             limits = {"macs_max": self.budget.macs_max, "params_max": self.budget.flash_bytes}
@@ -98,29 +102,29 @@ class Workspace:
 
     @property
     def most_accurate(self) -> Trial | None:
-        """The trained trial with the best validation accuracy, also where it is not on the front."""
+        """The trained trial with the best validation accuracy, even if it is not on the front."""
         return self.index.most_accurate
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many proposals ended how."""
+        """The number of proposals with each outcome."""
         return {state: count for state, count in self.index.counts.items() if count}
 
     def find(self, candidate_id: str) -> Trial:
-        """The trial of a candidate id; raises ProposalError for an id nobody gave out."""
+        """The trial of a candidate id; raises ProposalError for an unknown id."""
         return self.index.find(candidate_id)
 
     def assess(self, candidate_id: str) -> Assessment:
-        """Exact costs and violations of a candidate; the latest one is remembered."""
+        """Exact costs and violations of a candidate; the latest result is cached."""
         if self._assessed is None or self._assessed[0] != candidate_id:
             architecture = self.find(candidate_id).network
             known = self.index.fingerprints
-            violations = find_violations(architecture, self.space, self.task, self.budget, excluded=known)
-            self._assessed = candidate_id, Assessment(report(architecture, self.task), violations)
+            assessment = estimate(architecture, self.space, self.task, self.budget, excluded=known)
+            self._assessed = candidate_id, assessment
         return self._assessed[1]
 
-    def snapshot(self, outcomes: Mapping[str, Mapping[str, Any]] | None = None) -> RunRecords:
-        """The records of the run so far; `outcomes` are those of the delivery, phase by phase."""
+    def snapshot(self, outcomes: Mapping[str, CandidateOutcome] | None = None) -> RunRecords:
+        """The records of the run so far; `outcomes` are those of the delivery."""
         return RunRecords(
             trials=tuple(trial for trial in self.trials if trial.state != "proposed" or trial.costs is not None),
             space=self.space,
@@ -138,7 +142,7 @@ class Workspace:
         return Proposal(number, self.space, self.task, self.index, self._settle)
 
     def restore(self, pending: Iterable[Mapping[str, Any]]) -> None:
-        """Bring back legal trials that wait in a checkpoint, which is the only place on disk that holds them."""
+        """Restore legal trials waiting in a checkpoint, which is the only place on disk that holds them."""
         for data in pending:
             trial = Trial.from_dict(data)
             if self.index.get(trial.id) is None:
@@ -152,11 +156,10 @@ class Workspace:
         assessment = self.assess(candidate_id)
         priced = replace(trial, costs=assessment.report.price.costs)
         if assessment.violations:
-            violations = tuple(violation.to_dict() for violation in assessment.violations)
-            # the cheapest edits cure every violation at once: telling them once is enough
+            # the cheapest edits cure every violation at once: stating them once is enough
             told = enumerate(assessment.violations)
             reason = " ".join(violation.sentence(with_edits=index == 0) for index, violation in told)
-            return self._settle(replace(priced, state="rejected", violations=violations, reason=reason))
+            return self._settle(replace(priced, state="rejected", violations=assessment.violations, reason=reason))
         self.index.put(priced)
         return priced
 
@@ -195,9 +198,9 @@ class Workspace:
         return TrainingJob(trial.id, trial.network, "mini", self._halving_rules.get(trial.id))
 
     def _train(self, job: TrainingJob) -> TrainedPhase:
-        """The outcome of a training, on record also where a crash came between training and trace."""
+        """The outcome of a training, on record even if a crash came between training and trace."""
         outcome = self._executor.train(job)
-        self._events(_phase_event(job.candidate_id, outcome))
+        self._events(PhaseFinished(job.candidate_id, outcome))
         return outcome
 
     def pass_over(self, candidate_id: str) -> Trial:
@@ -234,7 +237,7 @@ class Workspace:
         if over:
             raise CheckError(f"{candidate_id} does not fit {self.board.name}: {over[0].sentence()}")
 
-    def export(self, explanation: Explanation, records: RunRecords, *, folder: Path | None = None) -> dict[str, Any]:
+    def export(self, explanation: Explanation, records: RunRecords, *, folder: Path | None = None) -> DeliveryMetrics:
         """The metrics of the explained candidate's delivery; `folder` defaults to the store's delivery folder."""
         candidate_id = explanation.candidate
         limits = ExportLimits(
@@ -247,17 +250,12 @@ class Workspace:
             candidate_id=candidate_id,
             architecture=self.find(candidate_id).network,
             limits=limits,
-            estimated=self.assess(candidate_id).report.to_dict(),
+            estimated=self.assess(candidate_id).report.price,
             explanation=write_markdown(explanation, records),
             folder=folder or self.store.delivery_folder(candidate_id),
         )
         exported = self._executor.export(order)
         if exported.finetuning is not None:
-            self._events(_phase_event(candidate_id, exported.finetuning))
-        self._events(Event("delivered", {"candidate": candidate_id, "metrics": exported.metrics}))
+            self._events(PhaseFinished(candidate_id, exported.finetuning))
+        self._events(Delivered(candidate_id, exported.metrics))
         return exported.metrics
-
-
-def _phase_event(candidate_id: str, outcome: TrainedPhase) -> Event:
-    """The record of a finished phase, from which it can be replayed."""
-    return Event("phase_finished", {"candidate": candidate_id} | outcome.to_dict())

@@ -1,14 +1,15 @@
-"""The command line as users meet it: by subprocess."""
+"""The command line as users see it: what it prints, where, and with which exit code."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from command_line import environment, kilosmith
+from command_line import environment, kilosmith, spawn_kilosmith
 from search_examples import make_stages
 
 from agent.commands import build_app
@@ -31,9 +32,10 @@ def write_architecture(folder: Path, stages: object) -> Path:
     return path
 
 
-def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["--help", "-h", "--version"])
+def test_help_and_version_import_nothing_heavy(option: str, tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom agent.__main__ import run_command_line\nrun_command_line(['--help'])\n"
+        f"import sys\nfrom agent.command_line import run_command_line\nrun_command_line(['{option}'])\n"
         "heavy = {'torch', 'tensorflow', 'transformers', 'langgraph', 'langchain_core', 'numpy', 'timm'}\n"
         "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
     )
@@ -41,7 +43,19 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
         [sys.executable, "-c", code], env=environment(), cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
-    assert "run" in result.stdout
+    assert "kilosmith" in result.stdout
+
+
+def test_the_version_is_one_line(tmp_path: Path) -> None:
+    result = kilosmith("--version", cwd=tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, f"kilosmith {version('kilosmith')}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [(), ("run",), ("estimate",)])
+def test_help_has_a_short_form(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    short, long = kilosmith(*arguments, "-h", cwd=tmp_path), kilosmith(*arguments, "--help", cwd=tmp_path)
+    assert short.returncode == 0
+    assert short.stdout == long.stdout
 
 
 @pytest.mark.parametrize("name", sorted(command.callback.__name__ for command in build_app().registered_commands))
@@ -136,7 +150,7 @@ def test_a_malformed_architecture_file_is_named_field_by_field(tmp_path: Path) -
     assert_one_line(kilosmith("estimate", str(path), cwd=tmp_path), 2, "must be JSON")
 
 
-def test_a_missing_data_folder_is_known_before_anything_is_designed(tmp_path: Path) -> None:
+def test_a_missing_data_folder_is_reported_before_anything_is_designed(tmp_path: Path) -> None:
     result = kilosmith("run", "--preset", "cifar-cpu", "--data", "cifar100:nowhere", "--llm", "random", cwd=tmp_path)
     assert result.returncode == 2
     assert "nowhere" in result.stderr.splitlines()[-1]
@@ -148,7 +162,7 @@ def test_a_runs_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> Non
     assert_one_line(result, 2, "file")
 
 
-def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path) -> None:
+def test_a_reader_that_stops_reading_is_not_an_error(tmp_path: Path) -> None:
     for arguments in ("boards", "boards --json"):
         command = f"set -o pipefail; {sys.executable} -m agent {arguments} | true"
         result = subprocess.run(
@@ -159,9 +173,23 @@ def test_a_reader_that_stops_reading_is_no_error(tmp_path: Path) -> None:
 
 
 def test_without_arguments_help_is_shown(tmp_path: Path) -> None:
-    result = kilosmith(cwd=tmp_path)
+    result = spawn_kilosmith(cwd=tmp_path)
     assert result.returncode == 0
     assert "Commands:" in result.stdout
+
+
+def test_a_process_ends_with_the_exit_code_of_its_command(tmp_path: Path) -> None:
+    assert_one_line(spawn_kilosmith("estimate", "missing.json", cwd=tmp_path), 2, "missing.json")
+
+
+def test_a_bug_is_a_crash_with_its_traceback_and_exit_code_1(tmp_path: Path) -> None:
+    code = "import agent.commands; agent.commands.build_app = lambda: 1 / 0; from agent.__main__ import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
+    assert result.stderr.splitlines()[-1] == "ZeroDivisionError: division by zero"
 
 
 @pytest.mark.parametrize(
@@ -172,7 +200,7 @@ def test_an_approval_is_yes_no_or_trained_candidates(line: str, approved: list[s
     assert read_approval(line, ["c1"], ["c1", "c2"]) == approved
 
 
-def test_a_baseline_cannot_be_left_to_itself(tmp_path: Path) -> None:
+def test_a_baseline_cannot_be_autonomous(tmp_path: Path) -> None:
     result = kilosmith("run", "--llm", "random", "--set", "design.drive=autonomous", "--quiet", cwd=tmp_path)
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()

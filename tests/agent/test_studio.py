@@ -26,7 +26,7 @@ SMALL = ["llm.spec=mutate", "data.train_limit=128", "design.max_trials=2", "trai
 
 
 def load_factory(name: str) -> Callable[[dict[str, Any]], Any]:
-    """From its file, as a module whose name follows from the path."""
+    """The factory from its file, as a module named after the path."""
     path, variable = CONFIG["graphs"][name].split(":")
     module_name = path.lstrip("./").removesuffix(".py").replace("/", "__")
     spec = importlib.util.spec_from_file_location(module_name, ROOT / path)
@@ -57,7 +57,7 @@ def built(name: str, checkpointer: InMemorySaver | None = None) -> Iterator[Preg
         ("ask", {"question", "run", "runs"}, {"answer", "is_declined"}, "interpret"),
     ],
 )
-def test_a_graph_is_drawn_without_touching_anything(
+def test_drawing_a_graph_touches_nothing(
     name: str, asked: set[str], answered: set[str], nodes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -82,7 +82,7 @@ def test_a_run_waits_for_a_person_and_goes_on_in_another_execution(tmp_path: Pat
     assert 0 < ended["hypervolume"] < 1
     store = RunStore(tmp_path / "served")
     assert sum(trial.state == "trained" for trial in store.load_trials()) == 2
-    kinds = [record["kind"] for record in store.load_trace()]
+    kinds = [line.event.kind for line in store.load_trace()]
     assert kinds.count("run_started") == 2
     assert kinds[-1] == "run_finished"
     assert (store.folder / "report.html").is_file()
@@ -94,12 +94,12 @@ def test_a_run_waits_for_a_person_and_goes_on_in_another_execution(tmp_path: Pat
     assert verified.returncode == 0, verified.stderr
 
 
-def test_a_run_that_fails_is_given_back(tmp_path: Path) -> None:
+def test_a_run_that_fails_is_released(tmp_path: Path) -> None:
     none_fits = ["llm.spec=random", "budget.peak_sram_bytes=1000", "design.max_proposals=2", "data.train_limit=128"]
     with built("run", InMemorySaver()) as graph, pytest.raises(NoLegalCandidateError):
         graph.invoke({"settings": none_fits, "name": "none", "runs": str(tmp_path)}, THREAD)
     with RunStore(tmp_path / "none") as store:
-        store.lock()  # nobody else has it
+        store.lock()  # no other process holds it
         assert (store.folder / "report.html").is_file()
     with built("run", InMemorySaver()) as graph, pytest.raises(SettingError, match="a run id must be new"):
         graph.invoke({"settings": none_fits, "name": "none", "runs": str(tmp_path)}, THREAD)

@@ -1,4 +1,4 @@
-"""Checkpoints in SQLite: the latest few are kept, resuming works from them, and the file stops growing."""
+"""Checkpoints in SQLite: the latest few are kept, a run resumes from them, and the file stops growing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process that dies at any event and goes on leaves the records of one that never died."""
+"""A run killed at any event and resumed leaves the same records as one that never died."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from graphs.tracing import LiveAnswers
 from nas.cost.board import find_board
 from nas.datasets import Dataset, load_dataset
 from nas.events import Event
+from nas.records.run_events import LlmRequested
 from nas.records.run_store import RunStore
 from nas.training import TrainingSettings
 from nas.workspace.local_executor import LocalExecutor
@@ -50,7 +51,7 @@ def train(number: int) -> tuple[str, dict[str, Any]]:
     return "mini_train", {"candidate_id": f"c{number:03d}"}
 
 
-# duplicates of candidates that wait, invalid ones beside legal ones, several trained at once, idle and wrong answers
+# duplicates of waiting candidates, invalid ones among legal ones, several trained at once, idle and wrong answers
 AUTONOMOUS = [
     says(propose(), propose(kernel_size=5), propose(kernel_size=5), propose(kernel_size=4)),
     says(("rm", {"x": 1}), edit("c001", (1, "kernel_size", 5)), propose(out_channels=160, num_blocks=6, kernel_size=7)),
@@ -80,8 +81,8 @@ class Killed(BaseException):
     """What no handler in the code under test can catch by accident."""
 
 
-def sit(folder: Path, training: TrainingSettings, drive: str, kill_at: int = 0) -> tuple[list[Any], list[str], int]:
-    """One process: begins or goes on, and dies at the event `kill_at`. Trials, prompts and how many events it saw."""
+def session(folder: Path, training: TrainingSettings, drive: str, kill_at: int = 0) -> tuple[list[Any], list[str], int]:
+    """One session, which begins or resumes and dies at event `kill_at`: its trials, prompts and number of events."""
     answers, settings = DRIVES[drive]
     exists = (folder / "one" / "config.json").exists()
     store = RunStore.open(folder, "one") if exists else RunStore.create(folder, "one", {})
@@ -123,17 +124,17 @@ def sit(folder: Path, training: TrainingSettings, drive: str, kill_at: int = 0) 
         connection.close()
         store.close()
     trials = sorted(store.load_trials(), key=lambda trial: trial.number)
-    prompts = [json.dumps(event.data["messages"]) for event in seen if event.kind == "llm_requested"]
+    prompts = [json.dumps(event.messages) for event in seen if isinstance(event, LlmRequested)]
     return [(trial.id, trial.state, trial.reason, trial.validation_accuracy) for trial in trials], prompts, len(seen)
 
 
 def check_every(step: int, tmp_path: Path, training: TrainingSettings, drive: str) -> None:
-    trials, prompts, num_events = sit(tmp_path / "whole", training, drive)
+    trials, prompts, num_events = session(tmp_path / "whole", training, drive)
     assert num_events > 50
     for kill_at in range(1, num_events + 1, step):
         folder = tmp_path / "killed"
-        _, first, _ = sit(folder, training, drive, kill_at)
-        resumed, second, _ = sit(folder, training, drive)
+        _, first, _ = session(folder, training, drive, kill_at)
+        resumed, second, _ = session(folder, training, drive)
         assert resumed == trials, f"killed at event {kill_at}"
         assert set(first + second) <= set(prompts), f"killed at event {kill_at}"
         shutil.rmtree(folder)

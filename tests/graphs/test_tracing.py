@@ -1,4 +1,4 @@
-"""What a server answers, as the graph takes it and the trace keeps it."""
+"""A server's answers, as the graph reads them and the trace keeps them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from agent.chat_models.chat_model_settings import ChatModelSettings
 from agent.chat_models.registry import open_chat_model
 from graphs.tracing import ChatCall, LiveAnswers, call_chat_model
 from nas.events import Event
+from nas.records.run_events import LlmAnswered
 from tools import build_explain
 
 
 def test_arguments_of_any_depth_are_unreadable_never_a_crash() -> None:
-    """Between what JSON readers refuse and what is shallow lie depths that can be read but not walked."""
+    """Some depths are shallow enough for the JSON parser but too deep to be walked recursively."""
     depths = range(600, 1_100, 10)
     deep = [calls(("explain", '{"candidate_id":' + "[" * depth + "]" * depth + "}")) for depth in depths]
     events: list[Event] = []
@@ -27,7 +28,7 @@ def test_arguments_of_any_depth_are_unreadable_never_a_crash() -> None:
             request = ChatCall([HumanMessage("Explain.")], [tool], "auto", seed=1, index=index)
             answer = call_chat_model(LiveAnswers(model), request, events.append)
             assert (answer.calls, answer.num_unreadable) == ([], 1)
-    answered = [event.data for event in events if event.kind == "llm_answered"]
+    answered = [event for event in events if isinstance(event, LlmAnswered)]
     assert len(answered) == len(depths)
-    assert all("explain" in data["invalid_tool_calls"][0] for data in answered)
-    assert max(len(json.dumps(data)) for data in answered) < 2_000
+    assert all("explain" in event.invalid_tool_calls[0] for event in answered)
+    assert max(len(json.dumps(event.to_dict())) for event in answered) < 2_000

@@ -1,4 +1,4 @@
-"""A run that is killed with SIGKILL, again and again in every phase, ends as one that never was."""
+"""A run killed with SIGKILL, repeatedly and in every phase, ends like one that was never killed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def without_seconds(value: Any) -> Any:
 
 
 def kill_in(node: str, delay: float, arguments: tuple[str, ...], folder: Path) -> bool:
-    """Start the command, kill it `delay` seconds after the node has begun; whether it was still in the node."""
+    """Start the command and kill it `delay` seconds after the node began; returns whether it was still in the node."""
     trace = folder / "runs" / "one" / "trace.jsonl"
     known = len(read_lines(trace))
     process = start_kilosmith(*arguments, cwd=folder)
@@ -99,7 +99,7 @@ def test_ten_kills_at_random_moments_change_no_trial_and_no_weight(tmp_path: Pat
 @pytest.mark.timeout(1200)
 def test_any_number_of_workers_killed_or_not_brings_the_same_trials(tmp_path: Path) -> None:
     batch = (*SETTINGS, "--set", "design.batch=2", "--set", "design.max_trials=4")
-    run = ("run", "--llm", "mutate", "--name", "one", *batch, "--approve", "ask")  # nobody answers: no delivery
+    run = ("run", "--llm", "mutate", "--name", "one", *batch, "--approve", "ask")  # no one answers: no delivery
     trials = {}
     for name, workers in (("alone", "1"), ("two", "2"), ("killed", "2")):
         folder = tmp_path / name
@@ -126,7 +126,7 @@ def test_a_killed_run_with_rungs_stops_the_same_candidates(tmp_path: Path) -> No
         *(*SETTINGS, "--set", "training.halving.rungs=[2, 4]", "--set", "training.halving.min_peers=2"),
         *("--set", "training.halving.keep=0.3", "--set", "design.max_trials=8"),
     )
-    run = ("run", "--llm", "random", "--name", "one", *rungs, "--approve", "ask")  # nobody answers: no delivery
+    run = ("run", "--llm", "random", "--name", "one", *rungs, "--approve", "ask")  # no one answers: no delivery
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()
     killed.mkdir()

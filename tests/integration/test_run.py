@@ -1,4 +1,4 @@
-"""The main job from the command line, on real parts, made small."""
+"""The main job from the command line, with real components, made small."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from command_line import FAST, kilosmith, start_kilosmith
+from command_line import FAST, PATIENCE, kilosmith, start_kilosmith
 from search_examples import make_stages
 
 
@@ -150,13 +150,11 @@ def test_the_same_seed_gives_the_same_trials_even_through_an_interruption(
 ) -> None:
     process = start_kilosmith("run", "--llm", "mutate", "--name", "two", *FAST, cwd=tmp_path)
     run = tmp_path / "runs" / "two"
-    deadline = time.monotonic() + 120
     while not any(trial["state"] == "trained" for trial in read_lines(run / "trials.jsonl")):
-        assert time.monotonic() < deadline, "no candidate was trained"
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, stderr
     assert stderr.splitlines()[-1] == "kilosmith: interrupted"
     assert "resume" in stderr
@@ -177,7 +175,7 @@ def test_ctrl_c_ends_cleanly_even_while_native_modules_load(seconds: float, tmp_
     process = start_kilosmith("run", "--llm", "random", *FAST, cwd=tmp_path)
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, stderr
     assert stderr.splitlines()[-1] == "kilosmith: interrupted"
     assert "Traceback" not in stderr
@@ -190,6 +188,7 @@ def test_a_search_without_a_legal_candidate_ends_with_code_3(tmp_path: Path) -> 
     assert "of 3 proposals none was legal" in result.stderr.splitlines()[-1]
 
 
+@pytest.mark.usefixtures("_made_up_training")
 def test_a_failing_chat_model_ends_with_code_4_and_the_run_can_go_on(tmp_path: Path) -> None:
     script = tmp_path / "answers.json"
     script.write_text(json.dumps([{"error": "the server is gone"}]))
@@ -203,6 +202,7 @@ def test_a_failing_chat_model_ends_with_code_4_and_the_run_can_go_on(tmp_path: P
     assert resumed.returncode == 0, resumed.stderr
 
 
+@pytest.mark.usefixtures("_made_up_training")
 def test_approval_waits_for_a_person_and_can_name_another_candidate(tmp_path: Path) -> None:
     arguments = ("run", "--llm", "mutate", "--approve", "ask", "--name", "one", *FAST)
     waiting = kilosmith(*arguments, cwd=tmp_path, stdin="")
@@ -243,7 +243,7 @@ def test_the_embedded_language_model_designs_a_network_that_is_delivered(tmp_pat
         ("data.spec=folder:/nowhere", "/nowhere is none"),
     ],
 )
-def test_what_training_lacks_is_told_in_a_line_before_a_run_begins(tmp_path: Path, setting: str, fault: str) -> None:
+def test_what_training_lacks_is_reported_before_a_run_begins(tmp_path: Path, setting: str, fault: str) -> None:
     if "cuda" in setting and torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
     result = kilosmith("run", "--llm", "random", "--set", setting, cwd=tmp_path)
@@ -254,7 +254,7 @@ def test_what_training_lacks_is_told_in_a_line_before_a_run_begins(tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_teacher_is_trained_once_and_taken_by_a_run_on_anyones_images(tmp_path: Path) -> None:
+def test_teacher_is_trained_once_and_used_by_a_run_on_a_folder_of_images(tmp_path: Path) -> None:
     from PIL import Image
     from sklearn.datasets import load_digits
 

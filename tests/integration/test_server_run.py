@@ -1,4 +1,4 @@
-"""A run whose chat model lives behind a server: one that never answers, one that comes back, one that cannot be had."""
+"""A run whose chat model is behind a server: one that never answers, one that comes back, one that is unavailable."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from command_line import FAST, kilosmith, start_kilosmith
+from command_line import FAST, PATIENCE, kilosmith, start_kilosmith
 from openai_server import Behaviour, OpenAIServer, Request, calls, refusal, stall, status, text
 from search_examples import make_stages
 
@@ -22,20 +22,19 @@ IMPATIENT = (
 
 
 def design(request: Request) -> Behaviour:
-    """One legal design, through the one tool that is offered."""
+    """One legal design, through the only tool offered."""
     assert [tool["function"]["name"] for tool in request["tools"]] == ["propose_architecture"]
     return calls(("propose_architecture", {"stages": make_stages()}))
 
 
+@pytest.mark.usefixtures("_made_up_training")
 def test_a_server_that_never_answers_ends_the_run_and_a_resume_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with OpenAIServer(stall()) as server:
         run = ("run", "--llm", "openai:test", "--llm-url", server.url, "--name", "one", "--quiet", *FAST, *IMPATIENT)
-        started = time.monotonic()
         ended = kilosmith(*run, cwd=tmp_path)
-        assert time.monotonic() - started < 60
         assert ended.returncode == 4
         assert ended.stderr.splitlines() == [
             f"kilosmith: 2 requests in a row to {server.url} failed (timed out after 1 s x2): "
@@ -49,30 +48,25 @@ def test_a_server_that_never_answers_ends_the_run_and_a_resume_goes_on(
         document = json.loads(resumed.stdout)
         assert document["counts"] == {"trained": 1}
         assert document["winners"] == ["c001"]
-        assert set(server.authorizations) == {f"Bearer {KEY}"}
-    files = [path for path in (tmp_path / "runs" / "one").rglob("*") if path.is_file()]
-    assert not any(KEY.encode() in path.read_bytes() for path in files)
     assert json.loads((tmp_path / "runs" / "one" / "config.json").read_text())["config"]["llm"]["url"] == server.url
 
 
 def test_an_interruption_does_not_wait_for_the_server(tmp_path: Path) -> None:
     with OpenAIServer(stall()) as server:
         run = ("run", "--llm", "openai:test", "--llm-url", server.url, "--name", "one", "--quiet", *FAST)
-        with start_kilosmith(*run, "--set", "design.drive=guided", cwd=tmp_path) as process:
-            deadline = time.monotonic() + 120
-            while not server.requests and process.poll() is None and time.monotonic() < deadline:
+        patient = ("--set", "llm.timeout_seconds=3600", "--set", "design.drive=guided")
+        with start_kilosmith(*run, *patient, cwd=tmp_path) as process:
+            while not server.requests:
+                assert process.poll() is None
                 time.sleep(0.05)
-            assert server.requests
             time.sleep(0.3)
-            started = time.monotonic()
             process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=30)
-            assert time.monotonic() - started < 5
+            _, errors = process.communicate(timeout=PATIENCE)  # the server never answers
         assert process.returncode == 130
         assert errors.splitlines() == ["kilosmith: interrupted"]
 
 
-def test_a_wrong_address_or_a_missing_key_is_known_before_the_run(
+def test_a_wrong_address_or_a_missing_key_is_reported_before_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
@@ -85,13 +79,13 @@ def test_a_wrong_address_or_a_missing_key_is_known_before_the_run(
 
 
 def is_check(request: Request) -> Question | None:
-    """The check question a request asks, if it is one."""
+    """The check question that a request asks, if any."""
     asked = request["messages"][-1]["content"]
     return next((question for question in QUESTIONS if question.text == asked), None)
 
 
 class FreeDesigner:
-    """A capable model that also makes every mistake there is: it answers the check rightly, then plays its turns."""
+    """A capable model that also makes every possible mistake: it passes the check, then plays its turns."""
 
     def __init__(self) -> None:
         self.turns: list[Behaviour] = [
@@ -125,12 +119,18 @@ def explain(request: Request) -> Behaviour:
     return calls(("state_claims", {"claims": claims}))
 
 
-def test_a_capable_model_chooses_its_tools_and_none_of_its_mistakes_ends_the_run(tmp_path: Path) -> None:
+def test_a_capable_model_chooses_its_tools_and_none_of_its_mistakes_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with OpenAIServer(FreeDesigner()) as server:
         arguments = ("run", "--llm", "openai:test", "--llm-url", server.url, "--name", "one", "--json")
         ended = kilosmith(*arguments, *FAST, "--set", "design.max_trials=1", cwd=tmp_path)
         assert ended.returncode == 0, ended.stderr
         asked = server.requests
+        assert set(server.authorizations) == {f"Bearer {KEY}"}
+    files = [path for path in (tmp_path / "runs" / "one").rglob("*") if path.is_file()]
+    assert not any(KEY.encode() in path.read_bytes() for path in files)
     document = json.loads(ended.stdout)
     assert document["counts"] == {"invalid": 1, "untrained": 1, "trained": 1}
     assert document["winners"] == ["c003"]
@@ -159,6 +159,7 @@ def test_a_capable_model_chooses_its_tools_and_none_of_its_mistakes_ends_the_run
         assert any(words in text for text in told)
 
 
+@pytest.mark.usefixtures("_made_up_training")
 def test_a_model_that_fails_the_check_is_guided(tmp_path: Path) -> None:
     def answer_text_to_the_check(request: Request) -> Behaviour:
         if is_check(request):

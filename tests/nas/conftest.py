@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from delivery_examples import ARCHITECTURE, LIMITS, NO_FINETUNING, PROVENANCE, TASK, Deliver
 
-from nas.cost import report
+from nas.cost import price
 from nas.datasets import Dataset, load_dataset
 from nas.events import Event, ignore_events
 from nas.export.delivery import Delivery, export
-from nas.export.order import ExportOrder
+from nas.export.export_order import ExportOrder
 from nas.network.network import Network, build_network
 from nas.training import Recipe
 from nas.training.loop import train
+from nas.training.results import TrainingOrigin
 
 
 @pytest.fixture(scope="session")
@@ -38,11 +39,11 @@ def deliver_to(trained_network: Network, digits: Dataset) -> Deliver:
             "candidate_id": "c0007",
             "architecture": ARCHITECTURE,
             "limits": LIMITS,
-            "estimated": report(ARCHITECTURE, TASK).to_dict(),
+            "estimated": price(ARCHITECTURE, TASK),
             "explanation": "# Why\n\nBecause.\n",
             "folder": folder,
         }
-        training = {"weights_of_phase": "full", "validation_accuracy": {"full": 0.97}}
+        training = TrainingOrigin("full", {"full": 0.97})
         arguments: dict[str, Any] = {"training": training, "provenance": PROVENANCE, "events": ignore_events}
         arguments["finetuning"] = NO_FINETUNING
         for name, value in changes.items():

@@ -1,4 +1,4 @@
-"""What the delivered example is, and who delivers it."""
+"""The example of a delivery: its network, limits and provenance."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from nas.export.delivery import Delivery
+from nas.export.export_order import ExportLimits
 from nas.export.int8_choice import Finetuned, Finetuning
-from nas.export.order import ExportLimits
+from nas.export.metrics import Provenance
 from nas.space.architecture import Architecture, Stage, Task
 
 Deliver = Callable[..., Delivery]
@@ -21,7 +22,7 @@ ARCHITECTURE = Architecture(
 )
 TASK = Task(24, 24, 1, 10)
 LIMITS = ExportLimits("nrf52840", ram_bytes=262_144, flash_bytes=524_288, peak_sram_bytes=65_536)
-PROVENANCE = {"command": "kilosmith run --preset quick", "seed": 3, "recipes": {"full": {"epochs": 4}}}
+PROVENANCE = Provenance("kilosmith run --preset quick", seed=3, recipes={"full": {"epochs": 4}})
 
 
 def refuse(images: Any) -> Finetuned:

@@ -1,4 +1,4 @@
-"""Text of others is shown and saved without anything that a terminal or Markdown would obey."""
+"""Untrusted text is shown and saved without anything that a terminal or Markdown would interpret."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from jinja2 import UndefinedError
 from prompts import render
 
 
-def test_a_value_nobody_gave_is_an_error() -> None:
+def test_a_missing_value_is_an_error() -> None:
     with pytest.raises(UndefinedError):
         render("design")
 

@@ -55,14 +55,14 @@ class ChatTemplate:
 def read_chat_template(tokenizer: Any, ends: Collection[str]) -> ChatTemplate:
     """The tokenizer's template; `ends` are the texts of the tokens that end a turn.
 
-    It knows tools when it shows an offered tool, a call in a format that can be read back, and a tool's result. Found
-    by rendering a probe: there is no other sign that all templates share.
+    It knows tools if it renders an offered tool, a call in a format that can be read back, and a tool's result. Found
+    by rendering a probe: templates share no other sign of it.
     """
     from jinja2 import TemplateError
 
     try:
         call_format = _probe(tokenizer, ends)
-    except (TemplateError, TypeError, ValueError, LookupError, AttributeError):  # whatever a template stumbles over
+    except (TemplateError, TypeError, ValueError, LookupError, AttributeError):  # whatever a template trips over
         call_format = None
     return ChatTemplate(tokenizer, call_format is not None, call_format or COMPACT)
 
@@ -84,7 +84,7 @@ def _probe(tokenizer: Any, ends: Collection[str]) -> CallFormat | None:
 def _render(
     tokenizer: Any, turns: list[dict[str, Any]], specs: list[dict[str, Any]], *, open_answer: bool = True
 ) -> str:
-    # Thinking is off where a template knows the word: a call decoded under a grammar leaves no room for it.
+    # Thinking is off where a template has the switch: a call decoded under a grammar leaves no room for it.
     return str(
         tokenizer.apply_chat_template(
             turns, tools=specs or None, tokenize=False, add_generation_prompt=open_answer, enable_thinking=False

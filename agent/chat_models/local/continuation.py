@@ -29,7 +29,7 @@ class Continuation:
     def __init__(self, engine: CausalEngine, prompt: Sequence[int], rng: random.Random, draw: DrawSettings) -> None:
         self._engine = engine
         self._prompt = list(prompt)
-        self._pending: list[int] = []  # written and not read by the model yet
+        self._pending: list[int] = []  # written but not yet read by the model
         self._rng = rng
         self._draw = draw
         self._reading: Reading | None = None
@@ -49,7 +49,7 @@ class Continuation:
     def choose(self, allowed: NDArray[np.int64] | None = None) -> int:
         """Draw one token among `allowed` (None: the whole vocabulary), write it and return it."""
         if self._reading is None:
-            # what is forced before the first choice is read with the prompt's end
+            # what is forced before the first choice is read together with the prompt's end
             self._reading = self._engine.start_reading([*self._prompt, *self._pending])
             logits = self._reading.read_prompt()
         else:
@@ -64,6 +64,6 @@ class Continuation:
         return token
 
     def close(self) -> None:
-        """Leave what was read of the prompt to the next answer."""
+        """Hand what was read of the prompt over to the next answer."""
         if self._reading is not None:
             self._reading.close()

@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Prompts are read in blocks of this many tokens, counted from the prompt's start, and only whole blocks are kept.
-# A matrix product's rounding depends on how many rows it has: were prompts read in chunks that depend on what happens
-# to be in the cache, the same prompt and seed could give another answer after a resume.
+# A matrix product's rounding depends on how many rows it has: if prompts were read in chunks that depend on what the
+# cache happens to hold, the same prompt and seed could give another answer after a resume.
 PREFILL_BLOCK = 64
 
 
 @dataclass(frozen=True, slots=True)
 class KeptPrompt:
-    """A key-value cache that nobody uses, and the tokens of the whole blocks it holds."""
+    """A key-value cache not in use, and the tokens of the whole blocks it holds."""
 
     cache: Any
     tokens: Sequence[int]
 
 
 class CausalEngine:
-    """One loaded model and its tokenizer. Whoever computes with it holds `lock`; several readings may be open."""
+    """One loaded model and its tokenizer. Hold `lock` while computing with it; several readings may be open."""
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
         config = model.config.get_text_config()
@@ -63,9 +63,9 @@ class CausalEngine:
         return read_chat_template(self.tokenizer, [self.tokenizer.decode([token]) for token in self.stop_tokens])
 
     def start_reading(self, prompt: Sequence[int]) -> Reading:
-        """A reading of `prompt`, which goes on from the whole blocks it shares with the prompt kept last.
+        """A reading of `prompt` that continues from the whole blocks it shares with the prompt kept last.
 
-        A kept cache belongs to one reading at a time: a second one beside it starts from nothing.
+        A kept cache belongs to one reading at a time: a concurrent second one starts from nothing.
         """
         kept, self._kept = self._kept, None
         shared = 0 if kept is None else _shared_blocks(kept.tokens, prompt[: _whole_blocks(prompt)])
@@ -77,7 +77,7 @@ class CausalEngine:
         self._kept = kept
 
     def forward(self, tokens: Sequence[int], cache: Any, *, want_logits: bool) -> NDArray[np.float64]:
-        """Logits after `tokens`, (num_tokens,), or nothing where they are not wanted; `cache` grows by the tokens."""
+        """Logits after `tokens`, (num_tokens,), or an empty array if not wanted; `cache` grows by the tokens."""
         import torch
 
         from nas.training.out_of_memory import is_out_of_memory
@@ -117,7 +117,7 @@ class Reading:
         self._engine = engine
         self._prompt = list(prompt)
         self._cache = cache
-        self._is_intact = False  # the prompt is read and no forward pass was interrupted half way through the layers
+        self._is_intact = False  # the prompt is read and no forward pass was interrupted halfway through the layers
 
     def read_prompt(self) -> NDArray[np.float64]:
         """Logits after the prompt, (num_tokens,)."""
@@ -144,9 +144,9 @@ def load_engine(source: str | Path, *, device: str = "auto", dtype: str = "auto"
     """The causal language model and tokenizer `source` names: a folder, or with `hub` a repository to download.
 
     Settings as in `ChatModelSettings`. Only safetensors are read and no code of the repository runs. Raises
-    ChatModelError for a model that cannot be had, has no chat template, or a device that is not there.
+    ChatModelError for a model that is unavailable or has no chat template, or for a missing device.
     """
-    # what can be told before the weights are downloaded comes first
+    # what can be checked before the weights are downloaded comes first
     place = choose_device(device)
     tokenizer = load_tokenizer(source, hub=hub)
     model = load_model(source, device=place, dtype=choose_dtype(dtype, place), hub=hub)

@@ -40,7 +40,7 @@ def answer_grammar(
     tools: Sequence[OfferedTool], call_format: CallFormat, specials: Mapping[str, int], *, or_text: bool
 ) -> str:
     """Lark grammar of the answer; with several tools their names are the first choice after the call's opening."""
-    # one spelling of every value: optional whitespace would be choices that mean nothing
+    # one spelling of every value: optional whitespace would add meaningless choices
     spelling = {
         "whitespace_flexible": False,
         "item_separator": call_format.item_separator,
@@ -87,7 +87,7 @@ def _literal(text: str, specials: Mapping[str, int]) -> str:
 
 
 def _close_objects(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema without properties it does not name: pydantic leaves objects open, and a model would write on."""
+    """The schema with every object closed: pydantic leaves them open, and a model would go on inventing properties."""
     closed = dict(schema)
     for key in ("properties", "$defs"):
         if key in closed:

@@ -11,12 +11,12 @@ OPENERS = re.compile(rb'[\s"\[{]*')
 class JsonCursor:
     """Reads JSON byte by byte.
 
-    `is_in_scalar`: it ends within a number or word, which is complete only when something else follows.
-    `is_done`: the text's one value is complete; what follows is no JSON.
+    `is_in_scalar`: it ends within a number or word, which is complete only once something else follows.
+    `is_done`: the text's one value is complete; what follows is not JSON.
 
     A mask narrows the next value for good, later ones only once everything before them is complete. So a
     continuation may run through the end of that value and over what JSON puts after it, up to the next decision: the
-    beginning of another value, or whether an array goes on.
+    beginning of another value, or whether an array continues.
     """
 
     def __init__(self, begun: bytes = b"") -> None:
@@ -27,21 +27,21 @@ class JsonCursor:
         self._in_string = False
         self._is_escaped = False
         self.is_done = False
-        self._has_ended = False  # a value, since the mask was asked
+        self._has_ended = False  # a value has, since the mask was asked
         for character in begun.decode("latin-1"):
             self._read(character)
         self._has_ended = False
 
     def read_to_decision(self, text: bytes) -> int:
-        """Go on after the bytes of `text` that come before the next decision; how many they are."""
-        for place, character in enumerate(text.decode("latin-1")):  # a character a byte: all of JSON's own are ASCII
+        """Advance over the bytes of `text` that come before the next decision; returns their number."""
+        for place, character in enumerate(text.decode("latin-1")):  # one character per byte: JSON's own are ASCII
             if self._has_ended and self._is_decision(character):
                 return place
             self._read(character)
         return len(text)
 
     def may_take(self, text: bytes) -> bool:
-        """Whether `text` stops at the next decision, but for brackets and quotes that open what comes then."""
+        """Whether `text` stops at the next decision, except for brackets and quotes that open what follows it."""
         length = deepcopy(self).read_to_decision(text)
         return OPENERS.fullmatch(text, length) is not None
 

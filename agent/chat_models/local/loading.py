@@ -31,7 +31,7 @@ def load_tokenizer(source: str | Path, *, hub: bool) -> Any:
 
 
 def load_model(source: str | Path, *, device: torch.device, dtype: torch.dtype, hub: bool) -> Any:
-    """The causal language model of `source` on `device`; raises ChatModelError when it cannot be had."""
+    """The causal language model of `source` on `device`; raises ChatModelError when it is unavailable."""
     _prepare_transformers()
     from transformers import AutoModelForCausalLM
 
@@ -50,7 +50,7 @@ def load_model(source: str | Path, *, device: torch.device, dtype: torch.dtype, 
 
 
 def choose_device(device: str) -> torch.device:
-    """The device of that name, "auto" being CUDA's first where there is one; raises ChatModelError if it is not."""
+    """The device of that name, "auto" being the first CUDA device if any; raises ChatModelError where there is none."""
     import torch
 
     if device == "auto":
@@ -81,9 +81,9 @@ def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
 
 
 def _load(kind: Any, source: str | Path, *, hub: bool, **settings: Any) -> Any:
-    """What is on this machine, be it the hub's cache; only else, and if `hub` allows, a download.
+    """What is on this machine, the hub's cache included; failing that, and if `hub` allows, a download.
 
-    The cache comes first so that a run needs no network twice and meets the same weights.
+    The cache comes first so that a run needs the network only once and always gets the same weights.
     """
     from transformers.utils import logging
 
@@ -104,7 +104,7 @@ def _prepare_transformers() -> None:
     from nas.training.torchvision_import import import_torchvision
 
     import_torchvision()  # transformers imports it
-    # Else transformers asks a service of the hub's to convert weights that are pickles, and waits for it.
+    # Otherwise transformers asks a service of the hub to convert pickled weights, and waits for it.
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
     from huggingface_hub.utils import logging as hub_logging
     from transformers.utils import logging
@@ -115,7 +115,7 @@ def _prepare_transformers() -> None:
 
 @contextmanager
 def _told_in_one_line(source: str | Path, *, hub: bool) -> Iterator[None]:
-    """What goes wrong inside as a ChatModelError."""
+    """Turns what goes wrong inside into a one-line ChatModelError."""
     from httpx import HTTPError
 
     remedy = "check its name and the network" if hub else "check the path"

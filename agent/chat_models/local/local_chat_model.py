@@ -18,11 +18,11 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from typing_extensions import override
 
 from agent.chat_models.chat_model_settings import ChatModelSettings
-from agent.chat_models.local.answers import Ends, Piece, write_either, write_text
+from agent.chat_models.local.constrained_answers import Ends, Piece, write_either, write_text
 from agent.chat_models.local.continuation import Continuation, DrawSettings
 from agent.chat_models.local.engine import CausalEngine
 from agent.chat_models.local.matcher import AnswerMatcher, CallRules
-from agent.chat_models.masks import Mask
+from agent.chat_models.mask_protocol import Mask
 from agent.chat_models.sampling import seeded
 from agent.chat_models.tool_calling import TEXT_OR_TOOL, OfferedTool, ToolCallingChatModel, offer_tools
 from nas.errors import ConversationTooLongError
@@ -71,7 +71,7 @@ class LocalChatModel(ToolCallingChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         chunks = self._write(messages, stop or (), **kwargs)
         while True:
-            with self.engine.lock:  # never across a yield: a reader may stop reading, or ask something else meanwhile
+            with self.engine.lock:  # never across a yield: a reader may stop, or ask something else meanwhile
                 chunk = next(chunks, None)
             if chunk is None:
                 return
@@ -88,19 +88,19 @@ class LocalChatModel(ToolCallingChatModel):
         seed: int = 0,
         **_: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        """The answer in pieces; what it cost comes with the last one."""
+        """The answer in pieces; its cost comes with the last one."""
         started = time.perf_counter()
         offered = offer_tools(tools, tool_choice)
         rules = CallRules(offered, self.engine.template.call_format, masks, or_text=tool_choice == TEXT_OR_TOOL)
         prompt = self._prompt_tokens(messages, rules)
-        # the id is a function of what was asked, and so of the answer: a repeated run must repeat its records
+        # the id is a function of the question, as the answer is: a repeated run must repeat its records
         asked = [prompt, self.settings.seed, seed, [tool.to_spec() for tool in offered]]
         call_id: str | None = f"call_{hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]}"
         draw = DrawSettings(self.settings.temperature, self.settings.min_p)
         with closing(Continuation(self.engine, prompt, seeded(self.settings.seed, seed), draw)) as writer:
             for piece in self._pieces(writer, rules, stop):
                 yield ChatGenerationChunk(message=_write_chunk(piece, call_id))
-                call_id = None if not piece.text else call_id  # once: chunks are merged
+                call_id = None if not piece.text else call_id  # only once: chunks are merged
         usage = UsageMetadata(
             input_tokens=len(prompt), output_tokens=writer.num_written, total_tokens=len(prompt) + writer.num_written
         )
@@ -132,7 +132,7 @@ class LocalChatModel(ToolCallingChatModel):
         return tokens
 
     def _described(self, rules: CallRules) -> Sequence[OfferedTool]:
-        """The tools the prompt tells of: a single one that is forced needs no words, its grammar says it all."""
+        """The tools the prompt describes: a single forced one needs no words, its grammar says it all."""
         is_open = rules.or_text or len(rules.tools) > 1
         return rules.tools if is_open or self.settings.describe_tools else ()
 

@@ -1,4 +1,4 @@
-"""What may be written next of an answer: the tools' schemas, narrowed by masks and by what is already written."""
+"""What may come next in an answer: the tools' schemas, narrowed by masks and by what is already written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from llguidance import LLMatcher
     from numpy.typing import NDArray
 
-    from agent.chat_models.masks import Mask
+    from agent.chat_models.mask_protocol import Mask
     from agent.chat_models.tool_calling import OfferedTool
 
 
@@ -35,7 +35,7 @@ class CallRules:
 class AnswerMatcher:
     """One answer being written under its rules.
 
-    A tool with a mask follows it; in the others' lists of alternatives nothing repeats.
+    A tool with a mask follows it; in the other tools' lists of alternatives nothing repeats.
     """
 
     def __init__(self, vocabulary: Vocabulary, rules: CallRules) -> None:
@@ -47,7 +47,7 @@ class AnswerMatcher:
         self.written: list[int] = []
         self._kind: Literal["call", "text"] | None = None if rules.or_text else "call"
         self._text_bytes = 0  # of the text before the call
-        self._parameters: Mapping[str, Any] | None = None  # the named tool's, as compiled
+        self._parameters: Mapping[str, Any] | None = None  # the named tool's, as last compiled
         if self._tool is not None:
             self._parameters = self._narrowed_parameters(self._tool)
         self._matcher = self._compile()
@@ -59,11 +59,11 @@ class AnswerMatcher:
 
     @property
     def may_be_text(self) -> bool:
-        """Whether the rules leave the choice between a call and a text."""
+        """Whether the rules leave a choice between a call and a text."""
         return self._rules.or_text
 
     def kind(self) -> Literal["call", "text"] | None:
-        """Whether the answer holds a call or is nothing but a text; None while a call may still begin."""
+        """Whether the answer holds a call or is only text; None while a call may still begin."""
         return self._kind
 
     def is_complete(self) -> bool:
@@ -90,7 +90,7 @@ class AnswerMatcher:
             self._narrow()
 
     def call_text(self) -> str:
-        """What is written of the call, without an incomplete character at the end."""
+        """The part of the call written so far, without an incomplete character at the end."""
         return self._call().decode(errors="ignore")
 
     def tool_name(self) -> str | None:
@@ -98,7 +98,7 @@ class AnswerMatcher:
         return self._tool.name if self._tool is not None and self._call().startswith(self._head(self._tool)) else None
 
     def arguments(self) -> str:
-        """The JSON text of the call's arguments as far as it is known to be that and not the call's closing."""
+        """The JSON text of the call's arguments, as far as it certainly is not the call's closing."""
         if self._tool is None:
             return ""
         written = self._call()[len(self._head(self._tool)) :]
@@ -123,7 +123,7 @@ class AnswerMatcher:
             self._kind = "text"
 
     def _narrow(self) -> None:
-        """Compile anew where the mask, or what is already listed, leaves less than before."""
+        """Recompile where the mask, or what is already listed, leaves less than before."""
         if self._tool is None:
             call = self._call()
             self._tool = next((tool for tool in self._rules.tools if call.startswith(self._head(tool))), None)
@@ -139,14 +139,14 @@ class AnswerMatcher:
             raise RuntimeError(f"the narrowed grammar refused what is written: {self._matcher.get_error()}")
 
     def _narrowed_parameters(self, tool: OfferedTool) -> Mapping[str, Any]:
-        """The schema of the named tool's arguments after what is written of them."""
+        """The schema of the named tool's arguments, given the part already written."""
         call = self._call()
         written = compact_json(call[len(self._head(tool)) :].decode(errors="ignore"))
         mask = self._masks.get(tool.name)
         if mask is None:
             return forbid_repeats(tool.parameters, written)
         cursor = self._cursor(call)
-        # 0 may become 0.25: nothing new is complete, nor after the end, where the call's closing is written
+        # 0 may become 0.25: nothing new is complete; nor is it after the end, where the call's closing is written
         has_nothing_new = cursor is not None and (cursor.is_in_scalar or cursor.is_done)
         return self._parameters if has_nothing_new and self._parameters is not None else mask.narrow(written)
 
@@ -157,7 +157,7 @@ class AnswerMatcher:
         return compile_answer(self._vocabulary, tools, self._rules.call_format, or_text=self._rules.or_text)
 
     def _up_to_decision(self, forced: list[int]) -> list[int]:
-        """The forced tokens, for a tool with a mask only as far as the mask has spoken."""
+        """The forced tokens; for a tool with a mask, only as far as the mask has decided."""
         if not self._masks:
             return forced
         call = self._call()
@@ -175,7 +175,7 @@ class AnswerMatcher:
         return forced
 
     def _without_overruns(self, choices: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The choices, for a tool with a mask only those that do not choose beyond what the mask has spoken of.
+        """The choices; for a tool with a mask, only those that do not reach beyond what the mask has decided.
 
         Never empty: the brackets, commas and quotes that end values are tokens of their own in every vocabulary.
         """
@@ -185,7 +185,7 @@ class AnswerMatcher:
         return np.array(kept, dtype=np.int64)
 
     def _cursor(self, call: bytes) -> JsonCursor | None:
-        """Where the arguments of a tool with a mask stand in a call; None for other tools and before the arguments."""
+        """The position within the arguments of a tool with a mask; None for other tools and before the arguments."""
         for tool in self._rules.tools:
             head = self._head(tool)
             if tool.name in self._masks and call.startswith(head):

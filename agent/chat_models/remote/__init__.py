@@ -1,1 +1,1 @@
-"""Chat models behind servers: what is sent, how failures are met, and how answers are read."""
+"""Chat models behind servers: what is sent, how failures are handled, and how answers are read."""

@@ -22,7 +22,7 @@ HF_URL = "https://router.huggingface.co/v1"
 
 
 class _Client(ChatHuggingFace):
-    """langchain's client with our reading of answers: its own takes some of a model's mistakes for errors."""
+    """langchain's client with our parsing of answers: its own treats some of a model's mistakes as errors."""
 
     @override
     def _create_chat_result(self, response: Mapping[str, Any]) -> ChatResult:

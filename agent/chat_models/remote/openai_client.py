@@ -23,7 +23,7 @@ OPENAI_URL = "https://api.openai.com/v1"
 
 
 class _Client(ChatOpenAI):
-    """langchain's client with our reading of answers: its own takes some of a model's mistakes for errors."""
+    """langchain's client with our parsing of answers: its own treats some of a model's mistakes as errors."""
 
     @override
     def _create_chat_result(
@@ -38,7 +38,7 @@ class _Client(ChatOpenAI):
 def connect_openai(model: str, settings: ChatModelSettings, key: str) -> ChatServer:
     """The server at `settings.url` (None: OpenAI) as a place to ask `model`; nothing is sent yet.
 
-    An empty `key` is for servers that ask for none.
+    An empty `key` is for servers that require none.
     """
     url = settings.url or OPENAI_URL
 
@@ -56,7 +56,7 @@ def connect_openai(model: str, settings: ChatModelSettings, key: str) -> ChatSer
                 http_async_client=http,
             )
 
-    # OpenAI knows no min_p and calls the limit max_completion_tokens, the others know the older name
+    # OpenAI has no min_p and calls the limit max_completion_tokens; the others know the older name
     limits = {"max_tokens": settings.max_tokens, "min_p": settings.min_p}
     return ChatServer(
         address=url,

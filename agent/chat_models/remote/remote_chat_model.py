@@ -1,4 +1,4 @@
-"""A chat model behind a server: bounded attempts, deadlines that hold, and tool calls in whichever form it can."""
+"""A chat model behind a server: bounded attempts, strict deadlines, and tool calls in whichever form it supports."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ Calls = Literal["native", "json_schema"]
 
 @dataclass(frozen=True)
 class ChatServer:
-    """Where requests go. `open_client` gives a client of its own to every request: an event loop must not be reused.
+    """Where requests go. `open_client` opens a new client for every request: an event loop must not be reused.
 
-    `failures` are what the client raises when a request fails; `extra_body` is what it sends besides its own fields.
+    `failures` are what the client raises when a request fails; `extra_body` is sent in addition to its own fields.
     """
 
     address: str
@@ -46,7 +46,7 @@ class ChatServer:
 
 @dataclass(frozen=True)
 class _Question:
-    """What is asked, whichever way tools are called; `is_forced` when the answer must be a call."""
+    """What is asked, however tools are called; `is_forced` if the answer must be a call."""
 
     messages: tuple[BaseMessage, ...]
     tools: tuple[OfferedTool, ...]
@@ -56,7 +56,7 @@ class _Question:
 
 
 class _RefusedError(ChatModelError):
-    """The server refused the request, and would again."""
+    """The server refused the request, and would do so again."""
 
     def __init__(self, message: str, failure: RequestFailure) -> None:
         super().__init__(message)
@@ -66,8 +66,8 @@ class _RefusedError(ChatModelError):
 class RemoteChatModel(ToolCallingChatModel):
     """Answers of a server. Each request may take `settings.timeout_seconds` in all, connection and body included.
 
-    What may pass (no connection, no answer in time, HTTP 408, 409, 429 and 5xx, unreadable answers) is tried again
-    after growing pauses until `settings.max_failures` requests in a row failed; that, and what will not pass, raises
+    Transient failures (no connection, no answer in time, HTTP 408, 409, 429 and 5xx, unreadable answers) are retried
+    after growing pauses until `settings.max_failures` requests in a row have failed; that and any other failure raise
     ChatModelError. Failed requests are listed, a line each, in the answer's `response_metadata["failed_attempts"]`.
     """
 
@@ -122,7 +122,7 @@ class RemoteChatModel(ToolCallingChatModel):
         return ChatResult(generations=[ChatGeneration(message=answer)])
 
     async def _answer(self, question: _Question, failed: list[str]) -> AIMessage:
-        """The answer, its tool calls in the form that is set or, with `calls` = "auto", that works."""
+        """The answer, its tool calls in the form that is set or, with `calls` = "auto", in one that works."""
         calls = self.settings.calls
         if not question.tools or calls == "native":
             return await self._ask(question, "native", failed)
@@ -141,7 +141,7 @@ class RemoteChatModel(ToolCallingChatModel):
         return await self._ask_again(question, answer, failed)
 
     async def _ask_without_tools(self, question: _Question, first: RequestFailure, failed: list[str]) -> AIMessage:
-        """With a JSON schema what the server refused because of the tools in it."""
+        """Ask with a JSON schema what the server refused because of its tools."""
         failed.append(f"{first.reason}; asked again with a JSON schema")
         try:
             answer = await self._ask(question, "json_schema", failed)
@@ -153,9 +153,9 @@ class RemoteChatModel(ToolCallingChatModel):
         return answer
 
     async def _ask_again(self, question: _Question, first: AIMessage, failed: list[str]) -> AIMessage:
-        """With a JSON schema what was answered without the call that was forced; the first answer if that is refused.
+        """Ask with a JSON schema what was answered without the forced call; the first answer if that is refused.
 
-        A server that has called a tool before has not unlearned it: it is asked natively the next time.
+        A server that has called a tool before still can: it is asked natively the next time.
         """
         failed.append("the answer held no tool call; asked again with a JSON schema")
         try:
@@ -199,10 +199,10 @@ class RemoteChatModel(ToolCallingChatModel):
         if not question.tools:
             return history, options
         if calls == "json_schema":
-            # in extra_body: given as an argument, openai's client would parse the answer and raise what it cannot
+            # in extra_body: given as an argument, openai's client would parse the answer and raise where it cannot
             options["extra_body"] = self.server.extra_body | {"response_format": call_format(question.tools)}
             return plain_messages(history, question.tools), options
-        # a forced tool is the only one sent: llama.cpp takes no name for tool_choice, Ollama ignores it
+        # a forced tool is the only one sent: llama.cpp accepts no name for tool_choice, Ollama ignores it
         options["tools"] = [tool.to_spec() for tool in question.tools]
         options["tool_choice"] = "required" if question.is_forced else "auto"
         return history, options
@@ -210,7 +210,7 @@ class RemoteChatModel(ToolCallingChatModel):
     async def _send(self, messages: list[BaseMessage], options: dict[str, Any]) -> AIMessage:
         """One request's answer; the deadline covers everything, so that a trickle of bytes cannot stretch it."""
         async with asyncio.timeout(self.settings.timeout_seconds), self.server.open_client() as client:
-            # no callbacks: whoever listens to this model shall not hear of a second one
+            # no callbacks: listeners of this model must not see a second one
             return await client.ainvoke(messages, {"callbacks": []}, **options)
 
     def _give_up_if_hopeless(
@@ -246,11 +246,11 @@ class RemoteChatModel(ToolCallingChatModel):
 
 
 def _is_refusal(answer: AIMessage) -> bool:
-    """Whether the model declined to answer, which no other form of asking changes."""
+    """Whether the model declined to answer, which asking in another form does not change."""
     return "refusal" in answer.response_metadata or answer.response_metadata.get("finish_reason") == "content_filter"
 
 
 def _pause_seconds(failure: RequestFailure, num_failed: int) -> float:
-    """What the server asked for, else 1, 2, 4, ... seconds; never more than `LONGEST_PAUSE_SECONDS`."""
+    """The seconds the server asked for, else 1, 2, 4, ...; never more than `LONGEST_PAUSE_SECONDS`."""
     asked = failure.retry_after_seconds
     return min(LONGEST_PAUSE_SECONDS, 2.0 ** (num_failed - 1) if asked is None else asked)

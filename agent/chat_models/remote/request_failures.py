@@ -1,4 +1,4 @@
-"""Why a request to a server brought no answer, in one line, and whether asking again may help."""
+"""Why a request to a server got no answer, in one line, and whether retrying may help."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from nas.plain_text import plain
 
-# What reading a malformed answer raises, in our hands or in the client's.
+# What parsing a malformed answer raises, in our code or in the client's.
 PROTOCOL_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
 
 MAX_REASON_CHARACTERS = 240
@@ -37,7 +37,7 @@ class RequestFailure:
 
     @property
     def is_about_tools(self) -> bool:
-        """Whether the server refused because it cannot call tools (and not because they fill its context)."""
+        """Whether the server refused because it cannot call tools (rather than because they fill its context)."""
         if self.status is None or self.status in (401, 403, 429) or "context" in self.reason.lower():
             return False
         return bool(_ABOUT_TOOLS.search(self.reason))
@@ -49,7 +49,7 @@ class RequestFailure:
 
 
 def read_failure(error: Exception, *, timeout_seconds: float, secret: str) -> RequestFailure:
-    """What an error of a client means; `secret` is blotted out wherever the server repeats it."""
+    """What a client's error means; `secret` is blanked out wherever the server repeats it."""
     response = getattr(error, "response", None)
     status = getattr(response, "status_code", None)
     if isinstance(status, int) and status >= 400:
@@ -60,7 +60,7 @@ def read_failure(error: Exception, *, timeout_seconds: float, secret: str) -> Re
 
 
 def summarize(failures: Sequence[RequestFailure]) -> str:
-    """The reasons, each once, with how often it came: `timed out after 120 s x4`."""
+    """The reasons, each once, with how often it occurred: `timed out after 120 s x4`."""
     counted = Counter(failure.reason for failure in failures)
     return "; ".join(f"{reason} x{count}" if count > 1 else reason for reason, count in counted.items())
 
@@ -97,7 +97,7 @@ def _server_message(response: Any) -> str:
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
-        return "" if "<" in text else text  # a web page says nothing in a line
+        return "" if "<" in text else text  # a web page does not fit one line
     if isinstance(body, dict):
         body = body.get("error") or body.get("message") or body.get("detail") or ""
     if isinstance(body, dict):
@@ -106,7 +106,7 @@ def _server_message(response: Any) -> str:
 
 
 def _read_retry_after(response: Any) -> float | None:
-    """The pause the server asks for, in seconds; the header's other form, a date, is left to our own pauses."""
+    """The pause the server asks for, in seconds; for the header's other form, a date, our own pauses apply."""
     try:
         return max(0.0, float(response.headers.get("retry-after", "")))
     except ValueError:

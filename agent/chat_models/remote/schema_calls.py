@@ -1,4 +1,4 @@
-"""Tool calls as structured output, for servers that cannot call tools but can keep to a JSON schema."""
+"""Tool calls as structured output, for servers that cannot call tools but can follow a JSON schema."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def call_format(tools: Sequence[OfferedTool]) -> dict[str, Any]:
 
 
 def _call_schema(tool: OfferedTool) -> dict[str, Any]:
-    # references point from the schema's root, which is no longer theirs
+    # references start at the schema's root, which is no longer that of these parameters
     arguments = {key: value for key, value in dereference_refs(tool.parameters).items() if key != "$defs"}
     return {
         "type": "object",
@@ -37,16 +37,16 @@ def _call_schema(tool: OfferedTool) -> dict[str, Any]:
 
 
 def plain_messages(messages: Sequence[BaseMessage], tools: Sequence[OfferedTool]) -> list[BaseMessage]:
-    """The conversation for a server that knows no tools: calls and results as text, the tools in the system's words."""
+    """The conversation for a server that knows no tools: calls and results as text, the tools in the system message."""
     note = "\n".join([describe_tools(tools, may_answer_text=False), INSTRUCTION])
     turns = write_turns(messages, note)
     return [ChatMessage(role=turn["role"], content=turn["content"]) for turn in turns]
 
 
 def read_call(text: str, *, salt: str) -> WrittenCalls:
-    """The call an answer consists of; what is none is an invalid tool call, never an error.
+    """The call an answer consists of; anything else is an invalid tool call, never an error.
 
-    Text around the JSON object (a fence, a preamble) is passed over: not every server enforces the format.
+    Text around the JSON object (a fence, a preamble) is ignored: not every server enforces the format.
     """
     start = text.find("{")
     if start < 0:

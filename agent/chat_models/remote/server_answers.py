@@ -1,4 +1,4 @@
-"""What a server answered, read as a message: a model's malformed call is feedback, a malformed answer is an error."""
+"""A server's answer, read as a message: a model's malformed call is feedback, a malformed answer is an error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 @dataclass(frozen=True, slots=True)
 class WrittenCalls:
-    """The tool calls of an answer: those that can be made, and those nobody can read."""
+    """The tool calls of an answer: the valid ones and the unreadable ones."""
 
     valid: tuple[ToolCall, ...] = ()
     invalid: tuple[InvalidToolCall, ...] = ()
@@ -25,7 +25,7 @@ class WrittenCalls:
 def read_answer(answer: Mapping[str, Any]) -> ChatResult:
     """The first choice of an OpenAI chat completion, with usage, finish reason and refusal as plain values.
 
-    Raises ValueError for what is no chat completion. Arguments that are not a JSON object make an invalid tool call.
+    Raises ValueError for anything else. Arguments that are not a JSON object make an invalid tool call.
     """
     if error := answer.get("error"):
         raise ValueError(f"an error instead of an answer: {error}")
@@ -52,7 +52,7 @@ def read_answer(answer: Mapping[str, Any]) -> ChatResult:
 
 
 def read_calls(written: object, *, salt: str) -> WrittenCalls:
-    """The calls of a `tool_calls` list. A call without an id of its own gets one made of `salt` and what it says."""
+    """The calls of a `tool_calls` list. A call without an id gets one made from `salt` and its contents."""
     if not isinstance(written, list):
         raise ValueError("tool_calls is not a list")
     valid: list[ToolCall] = []
@@ -78,13 +78,13 @@ def read_calls(written: object, *, salt: str) -> WrittenCalls:
 
 
 def parse_arguments(written: object) -> tuple[dict[str, Any] | None, str]:
-    """The arguments, or None and what is wrong with them. Nothing at all is a call without arguments."""
+    """The arguments, or None and what is wrong with them. Empty text is a call without arguments."""
     if written is None or written == "":
         return {}, ""
     if isinstance(written, str):
         try:
             written = json.loads(written)
-        except (ValueError, RecursionError) as error:  # nested too deep is unreadable too
+        except (ValueError, RecursionError) as error:  # too deeply nested is unreadable too
             return None, f"the arguments are not JSON: {error}"
     if not isinstance(written, dict):
         return None, f"the arguments must be a JSON object; got {type(written).__name__}"
@@ -98,7 +98,7 @@ def make_id(*parts: object) -> str:
 
 
 def clean(text: object) -> str:
-    """The text without halves of Unicode pairs, which JSON can carry and no file can hold."""
+    """The text without lone surrogates, which JSON can carry but no file can hold."""
     return str(text).encode("utf-8", "replace").decode("utf-8")
 
 

@@ -1,4 +1,4 @@
-"""A conversation as servers with native tool calls take it."""
+"""A conversation as servers with native tool calls accept it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from agent.chat_models.call_format import COMPACT
 
 
 def mend_history(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-    """The messages with every call readable and answered: servers refuse a conversation where one is not.
+    """The messages with every call readable and answered: servers refuse any other conversation.
 
-    A call that no tool message answers becomes text; an unreadable one that was answered carries what was written as
-    an argument, so that the model sees its mistake beside the answer to it.
+    A call that no tool message answers becomes text; an unreadable one that was answered carries its raw text as an
+    argument, so that the model sees its mistake next to the answer.
     """
     answered = {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
     return [_mend(message, answered) if isinstance(message, AIMessage) else message for message in messages]

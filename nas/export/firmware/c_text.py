@@ -32,11 +32,11 @@ def _rows(words: Sequence[str]) -> str:
 
 
 def write_floats(values: Iterable[float]) -> str:
-    """Float literals with commas between."""
+    """Float literals separated by commas."""
     return ", ".join(write_float(value) for value in values)
 
 
 def write_float(value: float) -> str:
-    """A C float literal: nine digits give a float32 back exactly."""
+    """A C float literal: nine digits reproduce a float32 exactly."""
     digits = f"{value:.9g}"
     return f"{digits}f" if "." in digits or "e" in digits else f"{digits}.0f"

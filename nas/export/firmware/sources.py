@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -15,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from nas.export.firmware.c_text import escape, write_bytes, write_float, write_floats, write_integers
 from nas.export.frames import PixelAffine, fit_affine
+from nas.export.metrics import DeliveryMetrics
 from nas.export.operator_support import resolver_methods
 from nas.export.tflite import Quantization
 from nas.export.tflm import ArenaMeasurement
@@ -54,7 +54,7 @@ GENERATED_FILES = (
 
 @dataclass(frozen=True, slots=True)
 class FirmwareModel:
-    """What the sources are made of. `mean` and `std` are per channel of pixels scaled to [0, 1].
+    """What the sources are generated from. `mean` and `std` are per channel of pixels scaled to [0, 1].
 
     `operators` are the model's, by their names in the schema; `host` is where the arena was measured;
     `required_arena_bytes` is the 32-bit MCU's need and `arena_bytes` what the firmware reserves.
@@ -77,27 +77,27 @@ class FirmwareModel:
     vectors: TestVectors
 
 
-def read_firmware(metrics: Mapping[str, Any], model: bytes, vectors: TestVectors) -> FirmwareModel:
-    """What the sources are made of, from the figures of a metrics.json; KeyError or TypeError for another file."""
-    task, normalization = Task(**metrics["task"]), metrics["input"]
-    mean, std = tuple(normalization["mean"]), tuple(normalization["std"])
-    quantization = Quantization(normalization["scale"], normalization["zero_point"])
-    names = [field.name for field in fields(ArenaMeasurement)]
+def read_firmware(metrics: DeliveryMetrics, model: bytes, vectors: TestVectors) -> FirmwareModel:
+    """What the sources are generated from, by a delivery's figures; ValueError or ArithmeticError if impossible."""
+    task, pixels, arena = metrics.task, metrics.input, metrics.measured_arena
+    quantization = Quantization(pixels.scale, pixels.zero_point)
     return FirmwareModel(
-        name=metrics["candidate"],
+        name=metrics.candidate,
         model=model,
         task=task,
         input_quantization=quantization,
-        output_quantization=Quantization(**metrics["output"]),
-        class_names=tuple(metrics["class_names"]),
-        mean=mean,
-        std=std,
-        operators=tuple(metrics["operators"]),
-        measured=ArenaMeasurement(**{name: metrics["measured_arena"][name] for name in names}),
-        host=metrics["measured_arena"]["host"],
-        required_arena_bytes=metrics["required_arena_bytes"],
-        arena_bytes=metrics["firmware_arena_bytes"],
-        affine=fit_affine(task, mean, std, quantization),
+        output_quantization=Quantization(metrics.output.scale, metrics.output.zero_point),
+        class_names=metrics.class_names,
+        mean=pixels.mean,
+        std=pixels.std,
+        operators=metrics.operators,
+        measured=ArenaMeasurement(
+            arena.head_bytes, arena.tail_bytes, arena.planning_bytes, arena.engine, arena.version
+        ),
+        host=arena.host,
+        required_arena_bytes=metrics.required_arena_bytes,
+        arena_bytes=metrics.firmware_arena_bytes,
+        affine=fit_affine(task, pixels.mean, pixels.std, quantization),
         vectors=vectors,
     )
 
@@ -126,7 +126,7 @@ def render_firmware(firmware: FirmwareModel) -> dict[str, str]:
 
 
 def _values(firmware: FirmwareModel) -> dict[str, Any]:
-    """What the templates name."""
+    """The templates' variables."""
     model = firmware.model
     digest = hashlib.sha256(model).hexdigest()
     frames = firmware.vectors.frames

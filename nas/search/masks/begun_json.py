@@ -1,4 +1,4 @@
-"""Reading compact JSON that is still being written: what is already complete in it."""
+"""Reading compact JSON that is still being written: which parts of it are complete."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _DECODER = json.JSONDecoder()
 
 
 def complete_items(written: str, name: str) -> tuple[list[Any], str]:
-    """The objects complete in the array `name` of a JSON object's beginning, and the text after the last of them.
+    """The complete objects in the array `name` of an unfinished JSON object, and the text after the last of them.
 
     Both are empty while the array has not begun.
     """
@@ -30,7 +30,7 @@ def complete_items(written: str, name: str) -> tuple[list[Any], str]:
 
 
 def complete_members(begun: str) -> dict[str, Any]:
-    """The members of an object's beginning whose values are complete: a number only when something follows it."""
+    """The members of an unfinished object whose values are complete: a number only when something follows it."""
     members: dict[str, Any] = {}
     rest = begun.removeprefix("{")
     while rest:

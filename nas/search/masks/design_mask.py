@@ -1,4 +1,4 @@
-"""The mask of a whole design: at every value at least one legal and new network is known that goes on from there."""
+"""The mask of a whole design: for every value offered, at least one legal and new network with it is known."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from nas.space.search_space import STAGE_FIELDS, Choice, Edit
 
 NUM_FIRST_WITNESSES = 6
 FIRST_DRAWS = 4_000  # stages drawn to find the first witnesses; under a second
-NUM_REPAIRED = 4  # witnesses that are mended for a value none of them has
-REPAIR_DRAWS = 120  # stages drawn to find a witness for a value that no mending gave
+NUM_REPAIRED = 4  # witnesses repaired for a value that none of them has
+REPAIR_DRAWS = 120  # stages drawn to find a witness for a value that no repair gave
 
 Fields = Mapping[str, Choice]
 
 
 class DesignMask:
-    """Offers a value when a witness is known: an open network with all that is written and this value.
+    """Offers a value when a witness is known: an open network with everything written so far and this value.
 
     Witnesses are found by putting the value into known ones, by one further edit of what is not written yet, or by
-    building anew. A value without one is left out, also where a longer search might have found it.
+    building from scratch. A value without a witness is left out, even where a longer search might have found one.
     """
 
     def __init__(self, open_space: OpenSpace, rng: random.Random, witnesses: Sequence[Architecture] = ()) -> None:
-        """`witnesses`: networks known to be legal, for corners where building finds none."""
+        """`witnesses`: networks known to be legal, for corners of the space where building finds none."""
         self._open = open_space
         self._rng = rng
         self._witnesses: list[Architecture] = []
@@ -62,7 +62,7 @@ class DesignMask:
             return []
         field = STAGE_FIELDS[len(begun)]
         if field == "expansion" and begun["block"] == "DWSepConv":
-            return [min(self._open.space.expansion)]  # it has none: the value means nothing and is no choice
+            return [min(self._open.space.expansion)]  # it has none: the value has no effect, so there is no choice
         fixed = [*stages, begun]
         consistent = [witness for witness in self._witnesses if _agrees(witness, fixed)]
         values = self._open.space.choices(field)
@@ -88,7 +88,7 @@ class DesignMask:
         return self._build(wanted, REPAIR_DRAWS)
 
     def _may_exist(self, wanted: Sequence[Fields]) -> bool:
-        """False only if the cheapest or the largest way to go on already breaks a limit."""
+        """False only if the cheapest or the largest continuation already breaks a limit."""
         space = self._open.space
         cheapest, dearest = (
             [space.with_fields(extreme, fields) for fields in wanted] + [extreme] * (space.num_stages - len(wanted))
@@ -115,7 +115,7 @@ class DesignMask:
 
 
 def _agrees(witness: Architecture, fixed: Sequence[Fields]) -> bool:
-    """Whether the witness has every value that is written; the expansion of a block without one says nothing."""
+    """Whether the witness has every value that is written; the expansion of a block without one is ignored."""
     for stage, fields in zip(witness.stages, fixed, strict=False):
         for field, value in fields.items():
             if getattr(stage, field) != value and not (field == "expansion" and stage.block == "DWSepConv"):

@@ -1,4 +1,4 @@
-"""The mask of an edit list: 2 or 3 edits of a parent that end in a legal and new network."""
+"""The mask of an edit list: 2 or 3 edits of a parent that lead to a legal and new network."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from nas.space.search_space import STAGE_FIELDS, Edit
 
 
 class EditMask:
-    """Offers an edit when the list may end with it, or when one more edit is known to make it a list that may end.
+    """Offers an edit when the list may end with it, or when one more edit is known to let it end.
 
-    Edits that only two further ones could save are not offered: looking for those would cost a hundred times as much.
+    Edits that would need two further ones are not offered: searching for those would cost a hundred times as much.
     """
 
     def __init__(self, parent_id: str, parent: Architecture, open_space: OpenSpace) -> None:
@@ -26,7 +26,7 @@ class EditMask:
         self._schemas: dict[str, dict[str, Any]] = {}
 
     def offers_any(self) -> bool:
-        """Whether any edit list ends in a legal and new network."""
+        """Whether any edit list leads to a legal and new network."""
         return bool(self._schema([])["properties"]["edits"]["items"])
 
     def narrow(self, written: str) -> Mapping[str, Any]:
@@ -57,7 +57,7 @@ class EditMask:
         return any(self._leads_to_open([*longer, last]) for last in self._candidates(longer))
 
     def _candidates(self, edits: Sequence[Edit]) -> Iterator[Edit]:
-        """Edits of fields not named yet that change what stands there; an expansion only where there is one."""
+        """Edits of fields not named yet that change their value; an expansion only where there is one."""
         named = {(edit.stage, edit.field) for edit in edits}
         space = self._open.space
         edited = space.apply(self._parent, edits)

@@ -22,7 +22,7 @@ class OpenSpace:
     _seen: dict[Architecture, bool] = field(default_factory=dict, repr=False)
 
     def holds(self, architecture: Architecture) -> bool:
-        """Whether the architecture is legal and new, by its exact price; asked once per architecture."""
+        """Whether the architecture is legal and new, by its exact price; computed once per architecture."""
         verdict = self._seen.get(architecture)
         if verdict is None:
             legal = price_if_legal(architecture, self.task, self.budget) is not None

@@ -1,4 +1,4 @@
-"""The embedded model, fetched for real into the cache the application itself uses; tiny models made on the spot."""
+"""The embedded model, fetched for real into the cache the application itself uses; tiny models made on the fly."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tool_templates import save_tiny_model
 
-from agent.places import cache_folder
+from agent.running.paths import cache_folder
 
 if TYPE_CHECKING:
     from agent.chat_models.local.engine import CausalEngine
@@ -39,7 +39,7 @@ def smollm2(engine: CausalEngine) -> LocalChatModel:
 
 @pytest.fixture(scope="session")
 def open_tiny(smollm2_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., LocalChatModel]:
-    """Tiny random models with a chat template of one's choice, loaded as any local model is."""
+    """Tiny random models with a given chat template, loaded like any local model."""
     from agent.chat_models.chat_model_settings import ChatModelSettings
     from agent.chat_models.local.engine import load_engine
     from agent.chat_models.local.local_chat_model import LocalChatModel

@@ -1,4 +1,4 @@
-"""What the graph relies on, whichever chat model stands behind it."""
+"""What the graph relies on, whichever chat model it uses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MESSAGES = [SystemMessage("You design neural networks in JSON."), HumanMessage("
 
 
 def script(path: Path) -> BaseChatModel:
-    """Recorded answers: whole designs at even places, edits at odd ones."""
+    """Recorded answers: whole designs at even indices, edits at odd ones."""
     recorder = SchemaBaseline()
     answers = []
     for seed in range(4):

@@ -85,7 +85,7 @@ def test_a_wrong_address_is_one_line(given: str) -> None:
 
 
 @pytest.mark.parametrize("given", ["http://user:quite-secret@host/v1", "http://host/v1?key=quite-secret"])
-def test_a_key_in_the_address_is_refused_and_not_told(given: str) -> None:
+def test_a_key_in_the_address_is_refused_and_not_revealed(given: str) -> None:
     with pytest.raises(SettingError, match="a key belongs in the environment") as caught:
         read_url(given)
     assert "quite-secret" not in str(caught.value)

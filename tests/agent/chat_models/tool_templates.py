@@ -1,4 +1,4 @@
-"""Tiny random models with the chat templates of models that know tools, and chat templates in the forms these have."""
+"""Tiny random models with the chat templates of models that know tools, and chat templates of the same forms."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ Answer with {"name": function name, "parameters": dictionary of argument names a
 {%- if add_generation_prompt %}<|im_start|>assistant
 {% endif %}"""
 
-# shows the tools, forgets the calls: nothing tells how a call is written
+# shows the tools, omits the calls: nothing shows how a call is written
 FORGETFUL = """\
 {%- if tools %}{{ tools | tojson }}{% endif %}
 {%- for message in messages %}<|im_start|>{{ message.role }}

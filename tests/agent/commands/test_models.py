@@ -46,7 +46,7 @@ def test_it_says_whether_the_embedded_model_is_here(tmp_path: Path, monkeypatch:
 
 def test_listing_imports_nothing_heavy(tmp_path: Path) -> None:
     code = (
-        "import sys\nfrom agent.__main__ import run_command_line\nrun_command_line(['models'])\n"
+        "import sys\nfrom agent.command_line import run_command_line\nrun_command_line(['models'])\n"
         "heavy = {'torch', 'transformers', 'langchain_core', 'langchain_openai', 'openai', 'numpy'}\n"
         "sys.exit(str(heavy & set(sys.modules)) if heavy & set(sys.modules) else 0)"
     )

@@ -1,4 +1,4 @@
-"""Chromium without a window, for tests of pages: Debian's, driven by Selenium, with nothing of a person's in it."""
+"""Chromium without a window, for tests of pages: Debian's, driven by Selenium, without any personal data."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
+from system_packages import need_programs
 
+PATIENCE = 120  # seconds until a wait is given up; not a statement about speed
 SWITCHES = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--window-size=1200,900"),
@@ -22,16 +23,14 @@ SWITCHES = (
 @contextmanager
 def open_browser(profile: Path) -> Iterator[webdriver.Chrome]:
     """A browser with `profile`, a new folder, as its user data; skips where there is none."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        pytest.skip("no Chromium: apt-get install -y chromium chromium-driver")
+    need_programs("chromium", "chromedriver")
     options = webdriver.ChromeOptions()
-    options.binary_location = chromium
+    options.binary_location = shutil.which("chromium")
     for switch in (*SWITCHES, f"--user-data-dir={profile}"):
         options.add_argument(switch)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options, Service(driver))
-    browser.set_script_timeout(120)  # axe on a page of 200 trials, on a busy machine
+    browser = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
+    browser.set_script_timeout(PATIENCE)
     try:
         yield browser
     finally:
@@ -45,17 +44,19 @@ def load(browser: webdriver.Chrome, page: Path, *, width: int = 1200, scheme: st
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
     browser.get(page.as_uri())
-    WebDriverWait(browser, 30).until(lambda it: it.execute_script("return document.documentElement.dataset.drawn"))
+    WebDriverWait(browser, PATIENCE).until(
+        lambda it: it.execute_script("return document.documentElement.dataset.drawn")
+    )
 
 
 def wait_for_plots(browser: webdriver.Chrome) -> None:
-    """Until every plot is drawn, also those of sections that were opened just now."""
+    """Wait until every plot is drawn, including those of sections just opened."""
     drawn = "return [...document.querySelectorAll('.chart')].every(one => one.querySelector('svg'))"
-    WebDriverWait(browser, 60).until(lambda it: it.execute_script(drawn))
+    WebDriverWait(browser, PATIENCE).until(lambda it: it.execute_script(drawn))
 
 
 def find_faults(browser: webdriver.Chrome) -> list[dict[str, Any]]:
-    """What axe-core finds serious or critical on the page, with all its networks open."""
+    """What axe-core rates serious or critical on the page, with all its networks open."""
     from axe_core_python.selenium import Axe
 
     found = Axe().run(browser)

@@ -1,4 +1,4 @@
-"""What the tests of a module share: a browser, the plotting library."""
+"""Fixtures shared by the tests of a module: a browser, the plotting library."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from browser import open_browser
 from selenium import webdriver
 
-from agent.places import cache_folder
 from agent.report.plotting_library import load_plotting_library
+from agent.running.paths import cache_folder
 
 
 @pytest.fixture(scope="module")

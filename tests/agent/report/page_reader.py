@@ -22,7 +22,7 @@ class PageReader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        if tag != "a":  # a link's words are those of its cell
+        if tag != "a":  # a link's text belongs to its cell
             self._inside = "charts" if dict(attrs).get("id") == "charts" else tag
         if tag == "table":
             self._rows, self._caption = [], ""

@@ -13,11 +13,12 @@ from example_run import FIRST, SMALL, finish_run, says, whole
 from page_reader import PageReader
 
 from agent.report.figures import ProgressStep
-from agent.report.groups import find_mean, group_runs, half_width, trace_groups
+from agent.report.groups import group_runs, trace_groups
 from agent.report.saving import find_runs, save_comparison, save_report
 from agent.running.inquiry import read_records
 from nas.errors import SettingError
 from nas.records.run_store import RunStore
+from nas.statistics import half_width_of_mean, mean_share
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +36,11 @@ def test_comparison_gives_hypervolume_with_its_interval(three_runs: Path, tmp_pa
     result = kilosmith("compare", *names, "--runs", str(three_runs), "--out", str(out), "--json", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     document = json.loads(result.stdout)
-    volumes = [read_records(RunStore(three_runs / name)).finished["hypervolume"] for name in names]
+    volumes = [read_records(RunStore(three_runs / name)).finished.hypervolume for name in names]
     assert [row["hypervolume"] for row in document["runs"]] == volumes
     (group,) = document["designers"]
     assert group["hypervolume"]["mean"] == pytest.approx(sum(volumes) / 3)
-    assert group["hypervolume"]["half_width"] == pytest.approx(half_width(volumes))
+    assert group["hypervolume"]["half_width"] == pytest.approx(half_width_of_mean(volumes))
     rows = PageReader(out.read_text(encoding="utf-8")).tables["Search statistics (as the paper's Table III)"]
     assert [row[-1] for row in rows[1:]] == [f"{volume:.4f}" for volume in volumes]
 
@@ -56,7 +57,7 @@ def test_comparison_shows_the_same_things_of_every_run(three_runs: Path, tmp_pat
     sums = [sum(int(row[place]) for row in ended[1:]) for place in (1, 2)]
     assert sums == [len(records.trials) for records in runs.values()]
     broke = {row[0]: row[1:] for row in page.tables["What the proposals broke, in proposals"][1:]}
-    peaks = [sum(one["constraint"] == "peak_sram" for t in r.trials for one in t.violations) for r in runs.values()]
+    peaks = [sum(one.constraint == "peak_sram" for t in r.trials for one in t.violations) for r in runs.values()]
     assert [int(count) for count in broke["limit of peak SRAM"]] == peaks
     caption = next(name for name in page.tables if name.startswith("The most accurate networks"))
     networks = page.tables[caption][1:]
@@ -102,20 +103,20 @@ def test_comparison_makes_no_markup_of_a_name(three_runs: Path, tmp_path: Path, 
     assert found.tables["The runs, each with its most accurate candidate"][1][0] == clean
 
 
-def test_interval_is_students(three_runs: Path) -> None:
+def test_interval_is_students_t(three_runs: Path) -> None:
     # 3 values: t = 4.3027, standard deviation 0.1
-    assert half_width([0.4, 0.5, 0.6]) == pytest.approx(4.302653 * 0.1 / 3**0.5, rel=1e-5)
-    assert half_width([0.4]) is None
+    assert half_width_of_mean([0.4, 0.5, 0.6]) == pytest.approx(4.302653 * 0.1 / 3**0.5, rel=1e-5)
+    assert half_width_of_mean([0.4]) is None
     stores = find_runs(three_runs, ["seed0", "seed1"])
     (group,) = group_runs({name: read_records(store) for name, store in stores.items()})
     assert re.fullmatch(r"0\.\d{4} \[0\.\d{4}, [01]\.\d{4}\]", str(group.hypervolume))
 
 
 def test_interval_of_shares_holds_shares_only() -> None:
-    wide = find_mean([0.70, 0.80])
+    wide = mean_share([0.70, 0.80])
     assert wide.half_width == pytest.approx(12.7062 * 0.05, rel=1e-4)
     assert (wide.mean, wide.low, wide.high) == (pytest.approx(0.75), pytest.approx(0.75 - 0.63531, abs=1e-4), 1.0)
-    single = find_mean([0.5])
+    single = mean_share([0.5])
     assert (single.low, single.high, str(single)) == (0.5, 0.5, "0.5000 (one run)")
 
 

@@ -1,4 +1,4 @@
-"""The report on paper: everything that is open, nothing dangling at the foot of a page, letters that can be read."""
+"""The report on paper: everything that is open, no heading stranded at the foot of a page, legible type."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from browser import load, wait_for_plots
+from browser import PATIENCE, load, wait_for_plots
 from example_run import draw_answers, finish_run
 from pypdf import PageObject, PdfReader
 from selenium import webdriver
@@ -42,7 +42,7 @@ def print_sheets(browser: webdriver.Chrome, paper: tuple[float, float]) -> list[
 
 
 def read_lines(sheet: PageObject) -> list[str]:
-    """By where letters stand, not by when they are drawn: plots are drawn last."""
+    """Ordered by where letters are, not by when they are drawn: plots are drawn last."""
     lines: dict[int, str] = {}
 
     def place(text: str, outer: list[float], inner: list[float], _font: object, _size: float) -> None:
@@ -54,10 +54,12 @@ def read_lines(sheet: PageObject) -> list[str]:
 
 
 def print_everything(browser: webdriver.Chrome, paper: tuple[float, float]) -> list[list[str]]:
-    """As the page's own button does, with the printer's dialogue left out."""
+    """As the page's own button does, without the print dialog."""
     browser.execute_script("window.print = () => { document.documentElement.dataset.asked = 'true' }")
     browser.find_element(By.ID, "print-all").click()
-    WebDriverWait(browser, 60).until(lambda it: it.execute_script("return document.documentElement.dataset.asked"))
+    WebDriverWait(browser, PATIENCE).until(
+        lambda it: it.execute_script("return document.documentElement.dataset.asked")
+    )
     wait_for_plots(browser)
     return print_sheets(browser, paper)
 
@@ -87,7 +89,7 @@ def test_everything_is_printed_and_then_closed_again(browser: webdriver.Chrome, 
     for part in ("c004:operatorsandepochsastables", "hypervolume0.7563", "deliveredto", "Progressovertheproposals"):
         assert part in text
     assert "notprinted" not in text
-    WebDriverWait(browser, 5).until(
+    WebDriverWait(browser, PATIENCE).until(
         lambda it: len(it.find_elements(By.CSS_SELECTOR, "details.member[open]")) == 1  # as before
     )
 
@@ -112,4 +114,4 @@ def test_plots_are_drawn_for_paper_and_for_the_screen_again(browser: webdriver.C
     printed = browser.execute_script("return window.printed")
     assert len(printed) > 5
     assert all(650 <= one <= 700 for one in printed)
-    WebDriverWait(browser, 5).until(lambda it: it.execute_script(width) == before)
+    WebDriverWait(browser, PATIENCE).until(lambda it: it.execute_script(width) == before)

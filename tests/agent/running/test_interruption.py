@@ -11,7 +11,7 @@ from agent.running.interruption import Interruption, hold_interruptions
 
 @pytest.fixture(autouse=True)
 def own_handler() -> Iterator[None]:
-    """Python's own handler, whatever the tests before have left."""
+    """Python's own handler, whatever earlier tests have left installed."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

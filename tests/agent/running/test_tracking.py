@@ -1,4 +1,4 @@
-"""A run mirrored into a real MLflow store (SQLite), a store that is away, and no store at all."""
+"""A run mirrored into a real MLflow store (SQLite), an unreachable store, and no store at all."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 from command_line import environment, kilosmith
+from event_examples import JUDGED, STARTED
 from example_run import FIGURES, build_example_run
 from mlflow import MlflowClient
 
 from agent.config import resolve_config
 from agent.running.tracking import Tracker, check_tracking, flatten
 from nas.errors import SettingError
-from nas.events import Event
+from nas.export.delivered import Delivered
+from nas.records.run_events import RunFinished, TrackingFailed
 from nas.records.run_store import RunStore
 
 
@@ -29,7 +31,7 @@ def find_runs(uri: str) -> dict[str, Any]:
 
 @pytest.fixture
 def uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.chdir(tmp_path)  # artefacts of a SQLite store lie in ./mlruns
+    monkeypatch.chdir(tmp_path)  # artifacts of a SQLite store are kept in ./mlruns
     return f"sqlite:///{tmp_path}/mlflow.db"
 
 
@@ -54,8 +56,9 @@ def test_a_run_and_its_candidates_reach_the_store(uri: str, tmp_path: Path) -> N
     curve = client.get_metric_history(runs["example c001"].info.run_id, "mini_validation_accuracy")
     assert [point.step for point in curve] == [1, 2, 3, 4, 5]
     volumes = client.get_metric_history(search.info.run_id, "hypervolume")
-    finished = list(store.load_trace())[-1]["data"]
-    assert volumes[-1].value == pytest.approx(finished["hypervolume"])
+    finished = list(store.load_trace())[-1].event
+    assert isinstance(finished, RunFinished)
+    assert volumes[-1].value == pytest.approx(finished.hypervolume)
     names = {artifact.path for artifact in client.list_artifacts(search.info.run_id)}
     assert {"report.html", "transcript.txt", "trials.jsonl", "delivery"} == names  # no config.json: it holds addresses
     assert not (store.folder / "tracking.json").read_text(encoding="utf-8").count("sqlite")
@@ -65,15 +68,15 @@ def test_a_resumed_run_goes_on_in_the_same_run_of_the_store(uri: str, tmp_path: 
     store = build_example_run(tmp_path, tracking__mlflow=uri)
     before = find_runs(uri)
     tracker = Tracker(resolve_config("quick", settings=[f"tracking.mlflow={uri}"]), store)
-    for record in list(store.load_trace())[:40]:
-        assert tracker.take(Event(record["kind"], record["data"])) == ""
+    for line in list(store.load_trace())[:40]:
+        assert tracker.take(line.event) == ""
     assert tracker.end(has_ended=False) == ""
     after = find_runs(uri)
     assert set(after) == set(before)
     assert after["example"].info.status == "KILLED"
 
 
-def test_a_store_that_is_away_is_told_once_and_ends_nothing(tmp_path: Path) -> None:
+def test_an_unreachable_store_is_reported_once_and_ends_nothing(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -85,10 +88,8 @@ def test_a_store_that_is_away_is_told_once_and_ends_nothing(tmp_path: Path) -> N
     )
     assert done.returncode == 3, done.stderr  # no legal candidate: as without tracking
     assert done.stderr.count("tracking  given up") == 1
-    told = [
-        record for record in RunStore(tmp_path / "runs" / "away").load_trace() if record["kind"] == "tracking_failed"
-    ]
-    assert len(told) == 1
+    trace = RunStore(tmp_path / "runs" / "away").load_trace()
+    assert sum(isinstance(line.event, TrackingFailed) for line in trace) == 1
 
 
 @pytest.mark.parametrize("damaged", ['{"": "1', "[1]", '{"": 1}'])
@@ -96,25 +97,24 @@ def test_damaged_ids_give_up_tracking_with_the_remedy(uri: str, tmp_path: Path, 
     store = build_example_run(tmp_path)
     (store.folder / "tracking.json").write_text(damaged, encoding="utf-8")
     tracker = Tracker(resolve_config("quick", settings=[f"tracking.mlflow={uri}"]), store)
-    assert "tracking.json" in (told := tracker.take(Event("run_started", {})))
+    assert "tracking.json" in (told := tracker.take(STARTED))
     assert "delete it" in told
-    assert tracker.take(Event("judged", {"candidate": "c001", "state": "rejected"})) == ""
+    assert tracker.take(JUDGED) == ""
     assert (store.folder / "tracking.json").read_text(encoding="utf-8") == damaged
 
 
-def test_an_error_without_words_and_a_candidate_the_store_never_saw_end_nothing(uri: str, tmp_path: Path) -> None:
+def test_an_error_without_message_and_a_candidate_unknown_to_the_store_end_nothing(uri: str, tmp_path: Path) -> None:
     store = build_example_run(tmp_path)
     tracker = Tracker(resolve_config("quick", settings=[f"tracking.mlflow={uri}"]), store)
-    assert tracker.take(Event("run_started", {})) == ""
-    assert tracker.take(Event("delivered", {"candidate": "c011", "metrics": {"agreement": 1.0}})) == ""
+    assert tracker.take(STARTED) == ""
+    assert tracker.take(Delivered("c011", {"agreement": 1.0})) == ""
 
     def fail(*_: object, **__: object) -> None:
         raise OSError
 
     tracker._log = fail  # type: ignore[method-assign]
-    judged = {"candidate": "c001", "state": "rejected"}
-    assert tracker.take(Event("judged", judged)).startswith("OSError")
-    assert tracker.take(Event("judged", judged)) == ""  # told once
+    assert tracker.take(JUDGED).startswith("OSError")
+    assert tracker.take(JUDGED) == ""  # reported once
 
 
 def test_a_missing_extra_is_named_before_anything_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,9 +135,9 @@ def test_nothing_of_mlflow_is_imported_by_default(tmp_path: Path) -> None:
     probe = (
         "import sys; from pathlib import Path; from agent.config import resolve_config;"
         "from agent.running.tracking import Tracker; from nas.records.run_store import RunStore;"
-        "from nas.events import Event;"
+        "from nas.records.run_events import RunStarted;"
         f"tracker = Tracker(resolve_config('quick'), RunStore(Path({str(store.folder)!r})));"
-        "assert tracker.take(Event('run_started', {})) == '' == tracker.end(has_ended=True);"
+        f"assert tracker.take(RunStarted.from_dict({STARTED.to_dict()!r})) == '' == tracker.end(has_ended=True);"
         "assert 'mlflow' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, env=environment(), check=False)

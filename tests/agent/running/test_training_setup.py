@@ -1,4 +1,4 @@
-"""What training needs from outside is looked for before a run begins. The GPUs here are imagined: no kernel runs."""
+"""What training needs from outside is checked before a run begins. The GPUs here are fake: no kernel runs."""
 
 from __future__ import annotations
 

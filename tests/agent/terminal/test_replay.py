@@ -17,6 +17,7 @@ from agent.running.runner import drive_run, open_run
 from agent.terminal.playback import Selection, play
 from nas.errors import CheckError, SettingError
 from nas.events import ignore_events
+from nas.records.run_events import RunForked
 from nas.records.run_store import RunStore
 
 
@@ -75,7 +76,7 @@ def test_a_speed_keeps_the_pauses_of_the_run_in_proportion(
 ) -> None:
     store, pauses = RunStore(example_root / "example"), list[float]()
     monkeypatch.setattr("agent.terminal.playback.time.sleep", pauses.append)
-    times = [datetime.fromisoformat(record["time"]) for record in store.load_trace()]
+    times = [datetime.fromisoformat(line.time) for line in store.load_trace()]
     lasted = (times[-1] - times[0]).total_seconds()
     play(store, Selection(), speed=10.0, pause=False, quiet=True)
     assert sum(pauses) == pytest.approx(lasted / 10)
@@ -107,9 +108,8 @@ def test_a_fork_shares_the_steps_before_and_goes_its_own_way(example_copy: RunSt
     forked, original = fork.load_trials(), example_copy.load_trials()
     assert forked[:8] == original[:8]
     assert forked[8] != original[8]
-    assert [record["data"] for record in fork.load_trace() if record["kind"] == "run_forked"] == [
-        {"run": "example", "step": step}
-    ]
+    forks = [line.event for line in fork.load_trace() if isinstance(line.event, RunForked)]
+    assert forks == [RunForked("example", step)]
     assert name_fork(root, "example", step) == f"{fork_id}.2"
     verified = kilosmith("replay", fork_id, "--verify", "--quiet", "--runs", str(root), cwd=root)
     assert verified.returncode == 0, verified.stderr

@@ -1,4 +1,4 @@
-"""The same graph with a designer that chooses its tools: every call is answered, all of it is in the trace."""
+"""The same graph with a designer that chooses its tools: every call is answered and traced."""
 
 from __future__ import annotations
 
@@ -20,10 +20,18 @@ from graphs.designer import Designer
 from graphs.tracing import LiveAnswers
 from nas.errors import ConversationTooLongError
 from nas.events import Event
+from nas.records.run_events import (
+    DriveChosen,
+    LlmAnswered,
+    LlmFailed,
+    LlmRequested,
+    NodeFinished,
+    NodeStarted,
+    ToolCalled,
+)
 from nas.workspace.workspace import Workspace
 
 Open = Callable[..., Workspace]
-STARTS = ("node_started", "tool_called")
 
 
 def call(name: str, **arguments: Any) -> dict[str, Any]:
@@ -58,8 +66,8 @@ def run(workspace: Workspace, answers: list[Any], events: list[Event], **setting
 
 
 def told(events: list[Event]) -> list[str]:
-    """What the tools answered, as the designer read it: the messages of the requests."""
-    requests = [event.data["messages"] for event in events if event.kind == "llm_requested"]
+    """The tools' answers as the designer read them: the messages of the requests."""
+    requests = [event.messages for event in events if isinstance(event, LlmRequested)]
     return [message["content"] for messages in requests for message in messages if message["role"] == "tool"]
 
 
@@ -70,7 +78,7 @@ def states(workspace: Workspace) -> list[str]:
 def test_it_proposes_asks_revises_and_has_a_candidate_trained(open_workspace: Open, events: list[Event]) -> None:
     workspace = open_workspace(BUDGET.model_copy(update={"macs_max": 200_000}))
     answers = [
-        says(propose(out_channels=128)),  # too large: told at once
+        says(propose(out_channels=128)),  # too large: said at once
         says(propose()),
         says(call("estimate_macs", candidate_id="c002"), call("pareto_status")),
         says(train(2)),
@@ -84,7 +92,7 @@ def test_it_proposes_asks_revises_and_has_a_candidate_trained(open_workspace: Op
     assert answered[1].startswith("c002 is legal:")
     assert "M MACs" in answered[2]
     assert "front is empty" in answered[3]
-    nodes = [event.data["node"] for event in events if event.kind == "node_finished"]
+    nodes = [event.node for event in events if isinstance(event, NodeFinished)]
     assert nodes == ["examine", *["propose", "consult"] * 4, "screen", "evaluate", "reflect", "select"]
 
 
@@ -133,16 +141,16 @@ def test_a_bad_answer_is_answered_and_the_search_goes_on(
     number = 2 if reply and ("c001" in reply or "kernel_size" in reply) else 1
     run(workspace, [bad, says(propose()), says(train(number))], events, max_trials=1)
     assert states(workspace)[-1] == "trained"
-    requests = [event.data["messages"] for event in events if event.kind == "llm_requested"]
+    requests = [event.messages for event in events if isinstance(event, LlmRequested)]
     last = requests[1][-1]
-    json.dumps([event.data for event in events])
+    json.dumps([event.to_dict() for event in events])
     if reply is None:
         assert last["role"] == "human"
         assert ("could not be read" if bad["tool_calls"] else "held no tool call") in last["content"]
     else:
         assert reply in last["content"]
-    answered = next(event.data for event in events if event.kind == "llm_answered")
-    assert answered["tool_calls"] or answered["invalid_tool_calls"] or not bad["tool_calls"]
+    answered = next(event for event in events if isinstance(event, LlmAnswered))
+    assert answered.tool_calls or answered.invalid_tool_calls or not bad["tool_calls"]
 
 
 def test_a_designer_that_never_calls_a_tool_ends_the_search_by_its_proposals(
@@ -176,14 +184,14 @@ def test_without_proposals_left_it_can_only_train_what_it_has(open_workspace: Op
 
 def test_each_message_stands_once_in_the_trace(open_workspace: Open, events: list[Event]) -> None:
     run(open_workspace(), [says(content="hm"), says(propose()), says(train(1))], events, max_trials=1)
-    requests = [event.data for event in events if event.kind == "llm_requested"]
-    assert [request["num_told"] for request in requests] == [0, 3, 5]
-    assert [[message["role"] for message in request["messages"]] for request in requests] == [
+    requests = [event for event in events if isinstance(event, LlmRequested)]
+    assert [request.num_told for request in requests] == [0, 3, 5]
+    assert [[message["role"] for message in request.messages] for request in requests] == [
         ["system", "human"],
         ["human"],
         ["tool"],
     ]
-    assert requests[0]["tool_choice"] == "auto"
+    assert requests[0].tool_choice == "auto"
 
 
 def test_an_interrupted_round_goes_on_where_it_was(open_workspace: Open, events: list[Event]) -> None:
@@ -201,7 +209,7 @@ def test_an_interrupted_round_goes_on_where_it_was(open_workspace: Open, events:
 
     with pytest.raises(ChatModelError):
         build([says(propose()), {"error": "server gone"}], workspace).invoke(start_state(), config)
-    again = open_workspace()  # a legal candidate that waits is in the checkpoint, not in the records
+    again = open_workspace()  # a waiting legal candidate is in the checkpoint, not in the records
     assert states(again) == []
     build([says(propose()), says(train(1))], again).invoke(None, config)
     assert states(again) == ["trained"]
@@ -228,8 +236,7 @@ def test_only_a_model_without_a_mistake_chooses_its_tools(
     designer = Designer(LiveAnswers(ScriptedChatModel(answers=answers)), is_checked=True)
     nodes = DesignNodes(designer, open_workspace(), DesignSettings(), "digits", events.append)
     assert nodes.examine(start_state()) == {"drive": drive}
-    found = events[-1].data
-    assert (found["by"], found["num_right"], found["num_asked"]) == ("check", num_right, 4)
+    assert events[-1] == DriveChosen(drive, "check", num_right, 4)
 
 
 def test_baselines_and_scripts_are_guided_without_questions(open_workspace: Open, events: list[Event]) -> None:
@@ -247,10 +254,10 @@ def test_a_flood_of_calls_is_cut_and_ends_the_round(open_workspace: Open, events
     workspace = open_workspace()
     flood = says(*[propose(out_channels=width) for width in (16, 24, 32, 48, 64, 96)], *[call("pareto_status")] * 500)
     run(workspace, [flood], events, max_trials=1, max_calls=20)
-    assert states(workspace) == ["untrained"] * 3 + ["trained"]  # four proposals at a time: the others are told so
-    answered = next(event.data for event in events if event.kind == "llm_answered")
-    assert len(answered["tool_calls"]) == 32
-    assert answered["num_calls_left_out"] == 474
+    assert states(workspace) == ["untrained"] * 3 + ["trained"]  # four proposals at a time: the others are turned down
+    answered = next(event for event in events if isinstance(event, LlmAnswered))
+    assert len(answered.tool_calls) == 32
+    assert answered.num_calls_left_out == 474
 
 
 def test_a_conversation_ends_before_it_outgrows_the_model(open_workspace: Open) -> None:
@@ -260,7 +267,7 @@ def test_a_conversation_ends_before_it_outgrows_the_model(open_workspace: Open) 
     assert not is_round_over(state, settings, 32_768)
     assert not is_round_over(state, settings)
     state["effort"]["length"] = 6000
-    state["dialogue"] = [{"role": "tool", "content": "x" * 6000}]  # answers that it has not read yet
+    state["dialogue"] = [{"role": "tool", "content": "x" * 6000}]  # answers it has not read yet
     assert is_round_over(state, settings, 8192)
     assert not is_round_over(state, settings, 16_384)
 
@@ -274,7 +281,8 @@ def test_only_evaluate_trains_whatever_stands_beside_the_candidate(
     both = says(*[call("mini_train", **({"candidate_id": f"c{number:03d}"} | extra)) for number in (1, 2)])
     run(workspace, [propose_two, both], events, max_trials=1)
     assert workspace.index.num_trained == 1
-    order = [event.data.get("node") or event.data.get("tool") for event in events if event.kind in STARTS]
+    started = [event for event in events if isinstance(event, NodeStarted | ToolCalled)]
+    order = [event.node if isinstance(event, NodeStarted) else event.tool for event in started]
     assert order.count("evaluate") == order.count("mini_train") == 1
     assert order.index("evaluate") < order.index("mini_train")
 
@@ -287,7 +295,7 @@ def test_a_value_spelled_otherwise_is_the_same_network(open_workspace: Open, eve
     assert states(workspace) == ["trained", "duplicate"]
 
 
-def test_a_long_list_of_faults_is_told_in_short(open_workspace: Open, events: list[Event]) -> None:
+def test_a_long_list_of_faults_is_shortened(open_workspace: Open, events: list[Event]) -> None:
     workspace = open_workspace()
     bad = says(
         call("propose_architecture", stages=[{}] * 900), call("edit_architecture", candidate_id="c1", edits=[{}] * 900)
@@ -309,7 +317,7 @@ def test_a_network_left_untrained_can_be_proposed_and_trained_later(open_workspa
 
 
 class Forgetful(ScriptedChatModel):
-    """Refuses any conversation of more than three messages."""
+    """A chat model that refuses any conversation of more than three messages."""
 
     def _generate(self, messages: Any, *arguments: Any, **kwargs: Any) -> Any:
         if len(messages) > 3:
@@ -329,9 +337,9 @@ def test_a_conversation_the_model_cannot_read_ends_the_round_not_the_run(
     config: Any = {"configurable": {"thread_id": "design"}, "recursion_limit": 100}
     graph.invoke(start_state(), config)
     assert states(workspace) == ["trained", "trained"]
-    assert sum(event.kind == "llm_failed" for event in events) == 2
+    assert sum(isinstance(event, LlmFailed) for event in events) == 2
 
 
 def test_the_trace_does_not_repeat_the_conversation(open_workspace: Open, events: list[Event]) -> None:
     run(open_workspace(), [says(content="hm"), says(propose()), says(train(1))], events, max_trials=1)
-    assert all("dialogue" not in event.data["update"] for event in events if event.kind == "node_finished")
+    assert all("dialogue" not in event.update for event in events if isinstance(event, NodeFinished))

@@ -11,7 +11,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from agent.chat_models.chat_model_settings import ChatModelSettings
 from agent.chat_models.registry import OpenedChatModel, open_chat_model
-from agent.places import cache_folder
+from agent.running.paths import cache_folder
 from graphs.design.examination import count_right_answers
 from graphs.design.graph import DesignNodes, build_design_graph, count_steps
 from graphs.design.settings import DesignSettings
@@ -19,6 +19,7 @@ from graphs.design.state import start_state
 from graphs.designer import Designer
 from graphs.tracing import LiveAnswers
 from nas.events import Event
+from nas.records.run_events import LlmRequested
 from nas.workspace.workspace import Workspace
 
 Open = Callable[..., Workspace]
@@ -31,7 +32,7 @@ def smollm2() -> OpenedChatModel:
 
 @pytest.fixture
 def terse(smollm2: OpenedChatModel) -> OpenedChatModel:
-    """The same model, cut off where it rambles."""
+    """The same model, with its answers cut short where it rambles."""
     model = smollm2.model.model_copy(update={"settings": ChatModelSettings(max_tokens=60)})
     return replace(smollm2, model=model)
 
@@ -44,7 +45,7 @@ def run(opened: OpenedChatModel, workspace: Workspace, events: list[Event], **se
     graph.invoke(start_state(), config)
 
 
-def test_it_does_not_pass_the_check_which_is_why_nobody_asks_it(
+def test_it_fails_the_check_which_is_why_it_is_not_asked(
     terse: OpenedChatModel, open_workspace: Open, events: list[Event]
 ) -> None:
     assert terse.drive == "guided"
@@ -61,7 +62,7 @@ def test_guided_and_masked_it_makes_legal_and_new_designs_only(
     assert len(workspace.index.niche_counts) >= 3
 
 
-def test_left_to_itself_it_breaks_nothing(terse: OpenedChatModel, open_workspace: Open, events: list[Event]) -> None:
+def test_autonomous_it_breaks_nothing(terse: OpenedChatModel, open_workspace: Open, events: list[Event]) -> None:
     from nas.errors import NoLegalCandidateError
 
     workspace = open_workspace()
@@ -70,4 +71,4 @@ def test_left_to_itself_it_breaks_nothing(terse: OpenedChatModel, open_workspace
     except NoLegalCandidateError:
         assert workspace.trials[0].reason == "no proposal in 2 answers"
     assert len(workspace.trials) == 1
-    assert [event.data["tool_choice"] for event in events if event.kind == "llm_requested"] == ["auto"] * 2
+    assert [event.tool_choice for event in events if isinstance(event, LlmRequested)] == ["auto"] * 2

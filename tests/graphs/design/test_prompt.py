@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from search_examples import BUDGET, SPACE, make_stages
+from search_examples import BUDGET, SPACE, make_stages, make_violation
 
 from graphs.design.prompt import write_prompt
 from graphs.design.proposals import describe_rejection
 from graphs.design.settings import DesignSettings
+from nas.cost import Costs
 from nas.search.niches import Niche
 from nas.search.suggestions import suggest
 from nas.search.trial import Trial
@@ -26,16 +27,16 @@ REJECTION = (
 
 
 def trained(number: int, accuracy: float, macs: int, **first: object) -> Trial:
-    costs = {"macs": macs, "params": 10_000 + number, "arena_bytes": 20_480}
+    costs = Costs(macs, 10_000 + number, 16_384, 4_096, 20_480, 24_576, 40_960, 61_440)
     architecture = SPACE.parse({"stages": make_stages(first)})
     return Trial(number, "trained", "test", architecture, f"f{number}", costs=costs, validation_accuracy=accuracy)
 
 
 def searched(workspace: Workspace, count: int) -> Workspace:
-    """A search with so many trained candidates, every one on the front, and as many rejected ones."""
+    """A search with `count` trained candidates, all on the front, and as many rejected ones."""
     for number in range(1, count + 1):
         workspace.index.put(trained(2 * number, 0.5 + 0.4 * number / count, 100_000 + 1000 * number))
-        violations: Any = ({"constraint": "macs", "value": 2_400_000, "limit": 2_000_000, "unit": "MACs"},)
+        violations = (make_violation(2_400_000, 2_000_000),)
         workspace.index.put(Trial(2 * number + 1, "rejected", "test", violations=violations, reason="too many MACs"))
     return workspace
 
@@ -49,7 +50,7 @@ def prompt(workspace: Workspace, niche: Niche | None = None, **about: Any) -> st
 
 
 def check(name: str, text: str) -> None:
-    """Compare with the golden file; KILOSMITH_WRITE_GOLDEN=1 writes it anew."""
+    """Compare with the golden file; KILOSMITH_WRITE_GOLDEN=1 rewrites it."""
     path = GOLDEN / f"{name}.md"
     if os.environ.get("KILOSMITH_WRITE_GOLDEN"):
         path.parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""A figure in an answer must be one that a tool gave, of whom it was given, in its unit."""
+"""A figure in an answer must be one that a tool gave, for the same candidate and in the same unit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOLD = [
         "c011 is the most accurate one.",
     ],
 )
-def test_what_tools_said_passes(answer: str) -> None:
+def test_figures_the_tools_gave_pass(answer: str) -> None:
     assert find_unsupported(answer, TOLD) == []
 
 
@@ -41,5 +41,5 @@ def test_what_tools_said_passes(answer: str) -> None:
         ("c009 has 2.33 M MACs.", "2.33 M MACs of c009"),
     ],
 )
-def test_what_no_tool_said_is_named(answer: str, wrong: str) -> None:
+def test_figures_no_tool_gave_are_named(answer: str, wrong: str) -> None:
     assert wrong in find_unsupported(answer, TOLD)

@@ -14,6 +14,7 @@ from graphs.inquiry.graph import MAX_CALLS
 from graphs.tracing import LiveAnswers
 from nas.errors import ChatModelError
 from nas.events import Event
+from nas.records.run_events import LlmRequested, ToolAnswered, ToolCalled
 from nas.records.run_store import RunStore
 
 Ask = Callable[..., tuple[Mapping[str, Any], list[Event]]]
@@ -21,7 +22,7 @@ Ask = Callable[..., tuple[Mapping[str, Any], list[Event]]]
 
 @pytest.fixture
 def ask(example_copy: RunStore) -> Ask:
-    """Ask the run `example`: by the router, or by a chat model that answers what the test says."""
+    """Ask the run `example`: through the router, or through a chat model with the test's answers."""
 
     def one(
         question: str, *answers: dict[str, Any], confirm: Callable[[Mapping[str, Any]], bool] = lambda _: False
@@ -46,7 +47,7 @@ def test_without_a_chat_model_the_answer_is_what_the_tool_said(ask: Ask) -> None
     assert turn["by"] == "router"
     assert "peak SRAM 46.0 KiB of 48.0 KiB (96%)" in turn["answer"]
     assert turn["answer"] == turn["calls"][0]["text"]
-    assert [event.data["tool"] for event in events if event.kind == "tool_called"] == ["tell_limits"]
+    assert [event.tool for event in events if isinstance(event, ToolCalled)] == ["tell_limits"]
 
 
 def test_a_declined_question_says_so_and_calls_nothing(ask: Ask) -> None:
@@ -76,15 +77,15 @@ def test_words_whose_figures_the_tools_gave_are_kept(ask: Ask) -> None:
         "c011 has no skip in stage 1.",
     ],
 )
-def test_a_wrong_word_is_complained_of_and_then_replaced_by_the_tools(ask: Ask, lie: str) -> None:
+def test_a_wrong_word_draws_a_complaint_and_is_then_replaced_by_the_tools(ask: Ask, lie: str) -> None:
     turn, events = ask("what limits it", says(("tell_limits", {"candidate_id": "c011"})), tell(lie), tell(lie))
     assert turn["answer"] == turn["calls"][0]["text"]
     assert "were not kept" in turn["note"]
-    complaints = [event.data["messages"][-1] for event in events if event.kind == "llm_requested"]
+    complaints = [event.messages[-1] for event in events if isinstance(event, LlmRequested)]
     assert "No tool said this" in str(complaints[-1])
 
 
-def test_a_model_that_mends_its_words_is_heard(ask: Ask) -> None:
+def test_a_model_that_corrects_its_words_is_quoted(ask: Ask) -> None:
     good = "c011 uses 96% of its SRAM."
     turn, _ = ask("limits?", says(("tell_limits", {"candidate_id": "c011"})), tell("It uses 50%."), tell(good))
     assert turn["answer"] == good
@@ -105,7 +106,7 @@ def test_wrong_names_and_arguments_reach_the_model_as_errors(ask: Ask) -> None:
     )
     assert turn["answer"] == "c011 was selected."
     assert [call["tool"] for call in turn["calls"]] == ["explain", "explain", "explain"]
-    told = [event.data["text"] for event in events if event.kind == "tool_answered"]
+    told = [event.text for event in events if isinstance(event, ToolAnswered)]
     assert "there is no candidate c404" in told[0]
     assert "wrong arguments" in told[1]
 
@@ -119,7 +120,7 @@ def test_a_flood_of_calls_is_cut(ask: Ask) -> None:
 
 def test_a_chat_model_that_never_ends_is_ended(ask: Ask) -> None:
     turn, events = ask("front", *[says(("pareto_status", {}))] * 40)
-    assert sum(event.kind == "llm_requested" for event in events) <= 8
+    assert sum(isinstance(event, LlmRequested) for event in events) <= 8
     assert "4 on the front" in turn["answer"]
 
 
@@ -129,7 +130,7 @@ def test_a_failing_chat_model_is_an_error_and_leaves_nothing_behind(ask: Ask, ex
     assert example_copy.load_conversation() == []
 
 
-def test_text_from_outside_comes_without_escapes(ask: Ask) -> None:
+def test_untrusted_text_loses_its_escapes(ask: Ask) -> None:
     turn, _ = ask(
         "\x1b[31mfront\x07 [red]x[/red]", says(("pareto_status", {})), tell("\x1b]0;own\x07\x1b[1m4 on the front.")
     )

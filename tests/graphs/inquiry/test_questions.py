@@ -1,7 +1,7 @@
-"""Questions with known answers, written by somebody who had not seen how questions are routed (questions.json).
+"""Questions with known answers, written by someone who had not seen how questions are routed (questions.json).
 
-Each names what a right answer must hold (figures and ids, taken from the records and the estimators by other means than
-the tools), or that it has to be declined.
+Each states what a right answer must hold (figures and ids, taken from the records and the estimators by means other
+than the tools), or that it must be declined.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def ask_all(inquiry: Inquiry) -> list[tuple[dict[str, Any], Mapping[str, Any]]]:
 
 
 def judge(answered: list[tuple[dict[str, Any], Mapping[str, Any]]]) -> None:
-    """At least 85% as they must be; every one that must be declined is; no figure that no tool gave."""
+    """At least 85% right; all declined that must be; no figure that no tool gave."""
     missed = [entry["question"] for entry, turn in answered if not is_answered(entry, turn)]
     assert len(missed) <= 0.15 * len(answered), missed
     assert not [entry["question"] for entry, turn in answered if entry["must_decline"] and not turn["is_declined"]]

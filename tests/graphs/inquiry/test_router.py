@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graphs.inquiry.edit_intents import find_intents, names_a_change, resolve_edits
 from graphs.inquiry.entities import mend_spelling
-from graphs.inquiry.intents import find_intents, names_a_change, resolve_edits
 from graphs.inquiry.question import Focus
 from graphs.inquiry.router import route_question
 from graphs.inquiry.topics import load_topics, normalize
@@ -89,11 +89,11 @@ def test_a_question_leads_to_the_tool_that_answers_it(
         ("deeper: 4 blocks in stage 2", "2.num_blocks=4"),
     ],
 )
-def test_a_wish_becomes_the_edits_it_means(example_records: RunRecords, question: str, expected: str) -> None:
+def test_an_intent_becomes_the_edits_it_means(example_records: RunRecords, question: str, expected: str) -> None:
     assert edits(example_records, question) == expected
 
 
-def test_a_wish_that_is_so_already_is_answered_by_what_is_there(example_records: RunRecords) -> None:
+def test_an_intent_already_met_is_answered_by_describing_the_stage(example_records: RunRecords) -> None:
     assert routed(example_records, "what if stage 2 had kernel 5") == [
         ("describe_stage", {"candidate_id": "c011", "stage": 2})
     ]
@@ -199,7 +199,7 @@ def test_every_topic_is_told_apart_by_its_own_examples() -> None:
     assert len(wrong) <= 0.02 * sum(len(topic.questions) for topic in topics.by_name.values()), wrong
 
 
-def test_no_example_stands_twice() -> None:
+def test_no_example_occurs_twice() -> None:
     path = Path(__file__).parents[3] / "graphs" / "inquiry" / "questions.toml"
     questions = [question for entry in tomllib.loads(path.read_text()).values() for question in entry["questions"]]
     assert len(questions) == len(set(questions))

@@ -1,14 +1,28 @@
 from __future__ import annotations
 
+import json
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from nas.cost import Budget, find_edits, find_violations, is_legal, price
+from nas.cost import (
+    Budget,
+    CostlyStage,
+    Cure,
+    PeakCause,
+    StagesCause,
+    Violation,
+    find_edits,
+    find_violations,
+    is_legal,
+    price,
+)
 from nas.cost.board import find_board
 from nas.cost.screening import price_if_legal, screen_runs
+from nas.documents.json_records import RecordError
 from nas.space.architecture import Architecture, Task
 from nas.space.search_space import SearchSpace
 
@@ -58,10 +72,11 @@ def test_peak_sram_names_operator_stage_and_live_tensors() -> None:
     found = violations["peak_sram"]
     assert found.value > found.limit == BUDGET.peak_sram_bytes
     assert found.unit == "bytes"
-    assert found.cause["op"] == "MUL"
-    assert found.cause["stage"] == 1
-    assert found.cause["live_bytes"] == sum(tensor["bytes"] for tensor in found.cause["live_tensors"])
-    names = {tensor["name"] for tensor in found.cause["live_tensors"]}
+    assert isinstance(found.cause, PeakCause)
+    assert found.cause.op == "MUL"
+    assert found.cause.stage == 1
+    assert found.cause.live_bytes == sum(tensor.num_bytes for tensor in found.cause.live_tensors)
+    names = {tensor.name for tensor in found.cause.live_tensors}
     assert {"stage1_block1_expand", "stage1_block1_expand_sigmoid", "stage1_block1_expand_swish"} <= names
 
 
@@ -123,7 +138,8 @@ def test_two_fields_are_changed_only_when_one_is_not_enough() -> None:
             pairs += 1
             for edit in SPACE.single_edits(architecture):
                 assert price_if_legal(SPACE.apply(architecture, [edit]), TASK, BUDGET) is None
-            entry = suggestions[0].to_dict("macs")
+            entry = Cure(suggestions[0].changes, suggestions[0].price.macs).to_dict()
+            assert Cure.from_dict(json.loads(json.dumps(entry))).to_dict() == entry
             assert {"stage", "field", "from", "to", "value_after", "together_with"} == set(entry)
     assert pairs
 
@@ -145,6 +161,40 @@ def test_a_violation_has_the_documented_json_form() -> None:
     entry = find_violations(TOO_LARGE, SPACE, TASK, BUDGET)[0].to_dict()
     assert {"constraint", "value", "limit", "unit", "cause", "cheapest_edits"} == set(entry)
     assert {"stage", "field", "from", "to", "value_after"} <= set(entry["cheapest_edits"][0])
+
+
+def test_every_kind_of_violation_survives_its_json_form() -> None:
+    tight = BUDGET.model_copy(update={"macs_max": BUDGET.macs_min, "flash_bytes": 1_000})
+    found = find_violations(TOO_LARGE, SPACE, TASK, tight, with_edits=False)
+    assert [one.constraint for one in found] == ["macs", "peak_sram", "flash"]
+    cured = find_violations(TOO_LARGE, SPACE, TASK, BUDGET)
+    assert any(one.cheapest_edits for one in cured)
+    for one in (*found, *cured):
+        again = Violation.from_dict(json.loads(json.dumps(one.to_dict())))
+        assert again == replace(one, searched=True)
+        assert json.dumps(again.to_dict()) == json.dumps(one.to_dict())
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("constraint",), "latency", r"'constraint' must be 'macs' or 'peak_sram' or 'flash'; got 'latency'"),
+        (("limit",), None, r"'limit' must be a whole number; got None"),
+        (("cause",), None, r"'cause.stages' must be a list of stages; got None"),
+        (("cause", "stages", 0, "macs"), "x", r"'cause.stages.amount' must be a whole number; got 'x'"),
+        (("cheapest_edits", 0, "stage"), "1", r"'stage' must be a whole number; got '1'"),
+    ],
+)
+def test_a_damaged_violation_names_what_is_wrong(place: tuple[Any, ...], value: object, message: str) -> None:
+    edits = find_edits(TOO_LARGE, SPACE, TASK, BUDGET)
+    cause = StagesCause("macs", (CostlyStage(1, 900_000, 0.9), CostlyStage("head", 100_000, 0.1)))
+    data: Any = Violation("macs", 10**6, 10**5, "MACs", cause, (Cure(edits[0].changes, 90_000),)).to_dict()
+    part = data
+    for name in place[:-1]:
+        part = part[name]
+    part[place[-1]] = value
+    with pytest.raises(RecordError, match=message):
+        Violation.from_dict(data)
 
 
 def test_a_board_only_caps_a_budget() -> None:

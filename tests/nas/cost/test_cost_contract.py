@@ -21,7 +21,7 @@ from nas.space.search_space import SearchSpace
 SIZES = (16, 20, 24, 32, 33, 40, 48, 64, 80, 96, 112, 128, 144, 160)
 FILE_TOLERANCE = 0.015
 ARENA_STEP = 16  # the smallest arena is searched in steps of TFLM's alignment
-MAX_MACS = 80_000_000  # keeps one case within seconds
+MAX_MACS = 80_000_000  # keeps a case down to seconds
 
 
 def draw_case(seed: int, max_macs: int) -> tuple[Architecture, Task]:

@@ -20,7 +20,7 @@ from nas.space.architecture import Architecture, Stage, Task, plan_blocks
 from nas.space.search_space import SearchSpace
 
 SPACE = SearchSpace()
-UNTIMED = settings(deadline=None)  # other processes may slow a single example down
+UNTIMED = settings(deadline=None)  # other processes may slow down a single example
 
 
 @st.composite

@@ -34,13 +34,13 @@ def test_the_same_seed_draws_the_same() -> None:
     )
 
 
-def test_an_empty_legal_part_is_said_with_the_cost_of_the_cheapest_architecture() -> None:
+def test_an_empty_legal_part_is_reported_with_the_cost_of_the_cheapest_architecture() -> None:
     tight = BUDGET.model_copy(update={"peak_sram_bytes": 5_000})
     with pytest.raises(SettingError, match=r"cheapest architecture: .* bytes of SRAM.*peak_sram_bytes 5,000"):
         sample_feasible(SPACE, TASK, tight, random.Random(0))
 
 
-def test_an_unreachable_minimum_of_macs_is_said() -> None:
+def test_an_unreachable_minimum_of_macs_is_reported() -> None:
     unreachable = BUDGET.model_copy(update={"macs_min": 10**12, "macs_max": 10**12, "peak_sram_bytes": 10**9})
     with pytest.raises(SettingError, match="macs_min must not exceed"):
         sample_feasible(SPACE, TASK, unreachable, random.Random(0))

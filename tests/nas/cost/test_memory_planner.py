@@ -1,4 +1,4 @@
-"""The planner against a literal port of TFLM's GreedyMemoryPlanner, which walks a list of all placed buffers."""
+"""The planner against a literal port of TFLM's GreedyMemoryPlanner, which traverses a list of all placed buffers."""
 
 from __future__ import annotations
 

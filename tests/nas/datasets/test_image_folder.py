@@ -1,4 +1,4 @@
-"""Folders of strangers' images: any size and format, unequal classes, damaged files, hostile names."""
+"""Folders of arbitrary images: any size and format, unequal classes, damaged files, hostile names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from nas.datasets import describe_dataset, load_dataset, pictures, storage
 from nas.datasets.image_folder import MAX_SIDE, read_folder
-from nas.datasets.pictures import UnreadableImageError, read_header, read_pixels
+from nas.datasets.picture_files import UnreadableImageError, read_header, read_pixels
 from nas.errors import SettingError
 
 RED, BLUE = (200, 10, 20), (10, 20, 200)
@@ -95,7 +95,7 @@ def test_one_coloured_image_makes_three_channels(tmp_path: Path) -> None:
 
 def test_pictures_are_turned_upright_and_transparency_is_black(tmp_path: Path) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was held on its side
+    exif[0x0112] = 6  # the camera was held sideways
     Image.new("RGB", (20, 10), RED).save(tmp_path / "turned.jpg", exif=exif)
     header = read_header(tmp_path / "turned.jpg")
     assert (header.height, header.width) == (20, 10)
@@ -110,7 +110,7 @@ def test_unreadable_files_are_left_out_counted_and_named(tmp_path: Path) -> None
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "b" / "torn.jpg")
     whole = (tmp_path / "b" / "torn.jpg").read_bytes()
-    (tmp_path / "b" / "torn.jpg").write_bytes(whole[: len(whole) // 2])  # a sound header over half the pixels
+    (tmp_path / "b" / "torn.jpg").write_bytes(whole[: len(whole) // 2])  # an intact header with half the pixels
     (tmp_path / "b" / "evil\x1b[31m.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     source = read_folder(tmp_path)
     assert len(source.train) + len(source.test) == 20
@@ -127,7 +127,7 @@ def test_image_that_unfolds_into_gigabytes_is_not_decoded(tmp_path: Path, monkey
         read_header(tmp_path / "bomb.png")
 
 
-def test_imbalance_is_told_with_its_figures_and_remedy(tmp_path: Path) -> None:
+def test_imbalance_is_reported_with_its_figures_and_remedy(tmp_path: Path) -> None:
     fill(tmp_path, {"common": 40, "rare": 5})
     (remark,) = read_folder(tmp_path).remarks
     assert "common has 32 training images, rare has 4; class_weights = true" in remark

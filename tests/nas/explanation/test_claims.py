@@ -1,4 +1,4 @@
-"""Claims that the system derives: every sentence passes the check of what a language model says."""
+"""Claims that the system derives: every sentence passes the check applied to a language model's claims."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from nas.explanation.checking import gather_facts
 from nas.explanation.claims import derive_claims
 from nas.explanation.counterfactuals import find_counterfactuals
 from nas.explanation.effects import find_effect, list_differences
-from nas.explanation.explanation import explain_by_system, read_explanation, read_selection, write_markdown
+from nas.explanation.explanation import explain_by_system, read_selection, write_markdown
 from nas.explanation.statements import read_quantities
+from nas.records.explained import Explanation
 from nas.records.run_records import RunRecords
 from nas.space.search_space import Edit
 from nas.statistics import half_width_of_difference, wilson_interval
@@ -34,7 +35,7 @@ def test_the_claims_of_the_winner_cover_what_an_explanation_needs(example_record
     assert "within what chance explains" in told
 
 
-def test_a_dominated_candidate_is_told_by_whom(example_records: RunRecords) -> None:
+def test_a_dominated_candidate_names_what_dominates_it(example_records: RunRecords) -> None:
     told = "\n".join(claim.sentence for claim in derive_claims(example_records, "c001"))
     assert "not on the front: c008 dominates it" in told
     assert example_records.is_on_front == {"c004", "c006", "c008", "c011"}
@@ -91,7 +92,7 @@ def test_the_differences_of_two_networks_turn_one_into_the_other(example_records
             assert edited.canonical(16) == two.canonical(16)
 
 
-def test_a_selection_keeps_order_drops_strangers_and_repeats(example_records: RunRecords) -> None:
+def test_a_selection_keeps_order_and_drops_unknown_ids_and_repeats(example_records: RunRecords) -> None:
     claims = derive_claims(example_records, "c011")
     assert read_selection(claims, ["k3", "k1", "k3", "k999", "nonsense"]) == (claims[2], claims[0])
 
@@ -102,7 +103,7 @@ def test_the_page_says_who_chose_and_what_was_checked(example_records: RunRecord
     text = write_markdown(explanation, example_records)
     assert "The system chose these statements itself: nobody was asked \\<b>" in text
     assert "## What else was at hand" in text
-    again = read_explanation(explanation.to_dict())
+    again = Explanation.from_dict(explanation.to_dict())
     assert write_markdown(again, example_records) == text
 
 

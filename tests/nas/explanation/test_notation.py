@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from graphs.inquiry.edit_intents import find_intents
 from graphs.inquiry.figure_check import Told, find_unsupported
-from graphs.inquiry.intents import find_intents
 from graphs.inquiry.topics import normalize
 from nas.explanation.notation import find_candidates, find_stages, names_all_stages, read_subject
 from nas.explanation.statements import Facts, check_text, read_quantities
@@ -91,7 +91,7 @@ def test_every_reader_finds_the_same_candidates(spelled: str, ids: tuple[str, ..
         assert read == (ids[0], 0)
     elif len(ids) != 1:
         assert read is None
-    for name in ids:  # whoever checks an answer asks about the same candidates
+    for name in ids:  # the checks of an answer see the same candidates
         assert check_text(f"{spelled} is small", "c099", {})[0].is_true is None
         told = [Told("c099 has 5.00 M MACs", ("c099",)), Told(f"{name} has 3.35 M MACs", (name,))]
         assert find_unsupported(f"{spelled} has 3.35 M MACs", told) == []
@@ -176,6 +176,6 @@ def test_an_id_is_read_as_it_is_made(number: int, name: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "c", "7", "x007", "c0x7", "c-07"])
-def test_what_is_no_id_has_no_number(text: str) -> None:
+def test_anything_but_an_id_has_no_number(text: str) -> None:
     with pytest.raises(ValueError, match="a candidate id must be"):
         read_candidate_number(text)

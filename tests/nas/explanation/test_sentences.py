@@ -1,4 +1,4 @@
-"""Answers in sentences hold the figures of the records and of the estimators, computed here by themselves."""
+"""Answers in sentences hold the figures of the records and of the estimators, computed here independently."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_ranking_is_in_order(example_records: RunRecords, by: Objective, lowes
 
     def figure(candidate: str) -> float:
         trial = example_records.find(candidate)
-        return trial.validation_accuracy or 0.0 if by == "accuracy" else (trial.costs or {})[cost[by]]
+        return trial.validation_accuracy or 0.0 if by == "accuracy" else getattr(trial.priced, cost[by])
 
     assert sorted(order) == sorted(TRAINED)
     assert order == sorted(order, key=figure, reverse=not lowest)
@@ -86,7 +86,7 @@ def test_dominance_is_told_as_the_figures_have_it(example_records: RunRecords, f
 
     def vector(trial: object) -> tuple[float, int, int]:
         costs = trial.costs  # type: ignore[attr-defined]
-        return -(trial.validation_accuracy or 0.0), costs["macs"], costs["params"]  # type: ignore[attr-defined]
+        return -(trial.validation_accuracy or 0.0), costs.macs, costs.params  # type: ignore[attr-defined]
 
     def dominates(better: tuple[float, int, int], worse: tuple[float, int, int]) -> bool:
         return better != worse and all(mine <= its for mine, its in zip(better, worse, strict=True))

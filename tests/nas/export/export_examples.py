@@ -1,4 +1,4 @@
-"""Networks with lively weights, and their conversions, made once a test run."""
+"""Networks with non-trivial weights, and their conversions, made once per test run."""
 
 from __future__ import annotations
 

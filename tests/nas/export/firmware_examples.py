@@ -67,7 +67,7 @@ def write_firmware(folder: Path) -> None:
 
 
 def replace_in(path: Path, old: str, new: str) -> None:
-    """Alter a source; the text must be there exactly once."""
+    """Alter a source; the text must occur exactly once."""
     text = path.read_text(encoding="ascii")
     assert text.count(old) == 1, f"{path.name} holds {old!r} {text.count(old)} times"
     path.write_text(text.replace(old, new), encoding="ascii")

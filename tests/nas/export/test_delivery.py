@@ -13,10 +13,10 @@ import torch
 from delivery_examples import ARCHITECTURE, LIMITS, TASK, Deliver
 from safetensors.torch import load_file
 
-from nas.cost import report
+from nas.cost import price
 from nas.datasets import Dataset
 from nas.errors import CheckError, SettingError
-from nas.events import Event
+from nas.events import Event, Progress
 from nas.export.delivery import Delivery
 from nas.export.firmware.sources import GENERATED_FILES, PLAIN_FILES
 from nas.export.frames import fit_affine, quantize_frames
@@ -49,7 +49,7 @@ def test_the_folder_holds_every_file_and_the_metrics_their_digests(delivery: Del
     files = read(delivery.folder)
     assert set(files) == FILES
     metrics = json.loads(files.pop("metrics.json"))
-    assert metrics == delivery.metrics
+    assert metrics == delivery.metrics.to_dict()
     assert metrics["files"] == {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     assert [path.name for path in delivery.folder.parent.iterdir()] == ["c0007"]
 
@@ -58,24 +58,24 @@ def test_int8_is_within_a_point_of_float_on_the_whole_test_split(
     delivery: Delivery, trained_network: Network, digits: Dataset
 ) -> None:
     metrics = delivery.metrics
-    assert metrics["num_test_images"] == len(digits.test) == 359
-    assert metrics["float_test_accuracy"] == evaluate_accuracy(trained_network, digits.test, digits, TASK) > 0.9
-    assert abs(metrics["int8_test_accuracy"] - metrics["float_test_accuracy"]) <= 0.01
-    assert metrics["agreement"] > 0.98
+    assert metrics.num_test_images == len(digits.test) == 359
+    assert metrics.float_test_accuracy == evaluate_accuracy(trained_network, digits.test, digits, TASK) > 0.9
+    assert abs(metrics.int8_test_accuracy - metrics.float_test_accuracy) <= 0.01
+    assert metrics.agreement > 0.98
 
 
 def test_estimates_stand_beside_measurements(delivery: Delivery) -> None:
-    metrics, estimated = delivery.metrics, report(ARCHITECTURE, TASK).to_dict()
+    metrics, estimated = delivery.metrics, price(ARCHITECTURE, TASK)
     arena = measure_arena((delivery.folder / "model.tflite").read_bytes())
-    assert metrics["measured_arena_bytes"] == arena.total_bytes
-    assert metrics["measured_arena"]["engine"] == "tflm"
-    assert metrics["measured_arena"]["version"] == arena.version
-    assert metrics["estimated_arena_bytes"] == estimated["peak_sram"]["arena_bytes"]
-    assert metrics["required_arena_bytes"] >= metrics["estimated_arena_bytes"]
-    assert metrics["firmware_arena_bytes"] >= arena.total_bytes + 2048
-    assert (metrics["macs"], metrics["params"]) == (estimated["macs"], estimated["params"])
-    assert metrics["tflite_bytes"] == (delivery.folder / "model.tflite").stat().st_size
-    assert metrics["flash_bytes"] - metrics["tflite_bytes"] == estimated["flash_bytes"] - estimated["tflite_bytes"]
+    assert metrics.measured_arena_bytes == arena.total_bytes
+    assert metrics.measured_arena.engine == "tflm"
+    assert metrics.measured_arena.version == arena.version
+    assert metrics.estimated_arena_bytes == estimated.arena_bytes
+    assert metrics.required_arena_bytes >= metrics.estimated_arena_bytes
+    assert metrics.firmware_arena_bytes >= arena.total_bytes + 2048
+    assert (metrics.macs, metrics.params) == (estimated.macs, estimated.params)
+    assert metrics.tflite_bytes == (delivery.folder / "model.tflite").stat().st_size
+    assert metrics.flash_bytes - metrics.tflite_bytes == estimated.flash_bytes - estimated.tflite_bytes
 
 
 def test_weights_and_architecture_give_the_network_back(
@@ -98,16 +98,17 @@ def test_onnx_answers_like_the_network(delivery: Delivery, trained_network: Netw
     prepared = prepare_images(images, TASK.height, TASK.width, digits.mean, digits.std).numpy()
     answers = run_onnx((delivery.folder / "model.onnx").read_bytes(), prepared)
     np.testing.assert_allclose(answers, logits, rtol=0, atol=1e-4)
-    assert delivery.metrics["onnx_max_difference"] < 1e-4
+    assert delivery.metrics.onnx_max_difference < 1e-4
 
 
 def test_progress_is_told_and_never_stored(delivery: Delivery, delivery_events: list[Event]) -> None:
     assert delivery.metrics
-    assert {(event.kind, event.data["phase"], event.transient) for event in delivery_events} == {
-        ("progress", "export", True)
-    }
-    assert delivery_events[0].data["step"] == "converting to int8"
-    assert [event.data["done"] for event in delivery_events if event.data["total"]][-1] == 359
+    assert all(event.transient for event in delivery_events)
+    told = [event for event in delivery_events if isinstance(event, Progress)]
+    assert len(told) == len(delivery_events)
+    assert {event.phase for event in told} == {"export"}
+    assert told[0].step == "converting to int8"
+    assert [event.done for event in told if event.total][-1] == 359
 
 
 def test_delivering_again_replaces_the_folder_by_equal_bytes(delivery: Delivery, deliver_to: Deliver) -> None:
@@ -133,13 +134,12 @@ def test_a_model_that_does_not_fit_is_refused_with_figures(
 
 
 def test_an_arena_beyond_its_estimate_counts_against_the_limit(deliver_to: Deliver, tmp_path: Path) -> None:
-    estimated = report(ARCHITECTURE, TASK).to_dict()
-    estimated["peak_sram"] |= {"arena_bytes": 30_000, "host_arena_bytes": 1_000}
+    estimated = replace(price(ARCHITECTURE, TASK), arena_bytes=30_000, host_arena_bytes=1_000)
     with pytest.raises(CheckError, match="arena must fit 33,000 bytes"):
         deliver_to(tmp_path / "c0007", limits=replace(LIMITS, peak_sram_bytes=33_000), estimated=estimated)
 
 
-def test_a_folder_of_somebody_else_is_refused_before_any_work(deliver_to: Deliver, tmp_path: Path) -> None:
+def test_a_foreign_folder_is_refused_before_any_work(deliver_to: Deliver, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
     seen: list[Event] = []
     with pytest.raises(SettingError, match="must be new, empty or an earlier delivery"):
@@ -149,12 +149,12 @@ def test_a_folder_of_somebody_else_is_refused_before_any_work(deliver_to: Delive
 
 
 def test_every_class_is_listed_with_what_int8_loses(delivery: Delivery, digits: Dataset) -> None:
-    rows = delivery.metrics["per_class"]
-    assert sorted(row["class"] for row in rows) == sorted(digits.class_names)
-    assert sum(row["num_images"] for row in rows) == 359
-    assert [row["drop"] for row in rows] == sorted((row["drop"] for row in rows), reverse=True)
-    right = sum(row["int8_accuracy"] * row["num_images"] for row in rows)
-    assert right / 359 == pytest.approx(delivery.metrics["int8_test_accuracy"])
+    rows = delivery.metrics.per_class
+    assert sorted(row.name for row in rows) == sorted(digits.class_names)
+    assert sum(row.num_images for row in rows) == 359
+    assert [row.drop for row in rows] == sorted((row.drop for row in rows), reverse=True)
+    right = sum(row.int8_accuracy * row.num_images for row in rows)
+    assert right / 359 == pytest.approx(delivery.metrics.int8_test_accuracy)
 
 
 def test_vectors_are_clear_real_test_images_of_different_answers(delivery: Delivery, digits: Dataset) -> None:
@@ -174,9 +174,9 @@ def test_the_card_says_what_the_metrics_say(delivery: Delivery) -> None:
     card = (delivery.folder / "README.md").read_text()
     metrics = delivery.metrics
     assert card.startswith("---\nlibrary_name: tflite\n")
-    assert f"value: {metrics['int8_test_accuracy']}\n" in card
-    low, high = (metrics["intervals"]["int8_test_accuracy"][end] for end in ("low", "high"))
-    assert f"| int8 (TFLM) | {metrics['int8_test_accuracy']:.2%} | {low:.2%} to {high:.2%} |" in card
-    assert low < metrics["int8_test_accuracy"] < high
-    for text in ("kilosmith run --preset quick\n", "Seed 3.", metrics["dataset"]["fingerprint"], "## Limits"):
+    assert f"value: {metrics.int8_test_accuracy}\n" in card
+    low, high = (metrics.intervals.int8_test_accuracy.low, metrics.intervals.int8_test_accuracy.high)
+    assert f"| int8 (TFLM) | {metrics.int8_test_accuracy:.2%} | {low:.2%} to {high:.2%} |" in card
+    assert low < metrics.int8_test_accuracy < high
+    for text in ("kilosmith run --preset quick\n", "Seed 3.", metrics.dataset.fingerprint, "## Limits"):
         assert text in card

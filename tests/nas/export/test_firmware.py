@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from nas.export.firmware import arena_with_margin, render_firmware
 from nas.export.firmware.c_text import escape, write_float
 from nas.export.operator_support import resolver_methods
 
-needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++ (apt-get install g++)")
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-Wtrigraphs"]
 MAIN = r"""
 #include <cstdint>
@@ -52,7 +50,7 @@ void PortExit(int code) { std::exit(code); }
 """
 
 
-@needs_compiler
+@pytest.mark.usefixtures("compiler")
 def test_the_sources_compile_without_a_warning_and_hold_what_they_were_given(tmp_path: Path) -> None:
     write_firmware(tmp_path)
     (tmp_path / "main.cc").write_text(MAIN)
@@ -77,7 +75,7 @@ def test_the_sources_compile_without_a_warning_and_hold_what_they_were_given(tmp
 
 
 def run_check_here(folder: Path) -> subprocess.CompletedProcess[str]:
-    """The self-test's part that needs no TFLM, compiled for this machine."""
+    """Run the part of the self-test that needs no TFLM, compiled for this machine."""
     (folder / "host_port.cc").write_text(HOST_PORT)
     subprocess.run(["gcc", "-std=c11", *WARNINGS, "-c", "preprocess.c"], cwd=folder, check=True)
     sources = ["check.cc", "preprocess_check.cc", "model_data.cc", "test_vectors.cc", "host_port.cc", "preprocess.o"]
@@ -85,7 +83,7 @@ def run_check_here(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([folder / "check"], capture_output=True, text=True, check=False)
 
 
-@needs_compiler
+@pytest.mark.usefixtures("compiler")
 def test_the_self_test_passes_here_and_names_what_was_tampered_with(tmp_path: Path) -> None:
     write_firmware(tmp_path)
     done = run_check_here(tmp_path)
@@ -129,7 +127,7 @@ def test_an_operator_that_tflm_lacks_is_refused_by_name() -> None:
         resolver_methods(("CONV_2D", "SEGMENT_SUM"))
 
 
-def test_lines_fit_the_house_width() -> None:
+def test_lines_fit_the_maximum_width() -> None:
     texts = {name: text for name, text in render_firmware(firmware_example()).items() if not name.endswith(".md")}
     wide = [(name, line) for name, text in texts.items() for line in text.split("\n") if len(line) > 120]
     assert wide == []

@@ -1,30 +1,28 @@
 """The delivered firmware, compiled for a Cortex-M7 and run in QEMU.
 
 With TFLM_INCLUDE and TFLM_LIB set (headers and a library that you built for cortex-m7+fp; firmware/README.md says how)
-the whole self-test runs; else what needs no TFLM.
+the whole self-test runs; otherwise only what needs no TFLM.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from firmware_examples import firmware_example, replace_in, write_firmware
 
-TOOLS = ("arm-none-eabi-g++", "qemu-system-arm", "make")
-APT = "gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib qemu-system-arm make"
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(any(shutil.which(tool) is None for tool in TOOLS), reason=f"apt-get install {APT}"),
-]
-needs_tflm = pytest.mark.skipif(
-    not (os.environ.get("TFLM_INCLUDE") and os.environ.get("TFLM_LIB")),
-    reason="set TFLM_INCLUDE and TFLM_LIB to TFLM's headers and its library for cortex-m7+fp",
-)
+pytestmark = pytest.mark.usefixtures("arm_tools")
+
+
+def needs_tflm(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark a test that builds the firmware with TFLM: slow, and run only where a library is given."""
+    is_given = bool(os.environ.get("TFLM_INCLUDE") and os.environ.get("TFLM_LIB"))
+    reason = "set TFLM_INCLUDE and TFLM_LIB to TFLM's headers and its library for cortex-m7+fp"
+    return pytest.mark.slow(pytest.mark.skipif(not is_given, reason=reason)(test))
 
 
 def make(folder: Path, board: str, target: str) -> subprocess.CompletedProcess[str]:
@@ -54,7 +52,7 @@ def test_what_needs_no_tflm_compiles_without_a_warning_and_links_within_the_boar
     assert (size, address % 16) == (len(firmware_example().model), 0)
     assert sections[".text"][1] == {"stm32h743": 0x0800_0000, "mps2_an500": 0}[board]
     assert sections[".kilosmith_arena"][1] == {"stm32h743": 0x2400_0000, "mps2_an500": 0x2000_0000}[board]
-    assert sections[".data"][0] + sections[".bss"][0] < 4096  # the allowance of nas.cost.board, beside 16 KiB of stack
+    assert sections[".data"][0] + sections[".bss"][0] < 4096  # the allowance of nas.cost.board, besides 16 KiB of stack
 
 
 @pytest.mark.parametrize(("memory", "name"), [("ARENA (rw)  : ORIGIN = 0x24000000", "ARENA"), ("FLASH", "FLASH")])

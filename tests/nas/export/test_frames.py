@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -84,7 +83,7 @@ CASES = {
 }
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc (apt-get install gcc)")
+@pytest.mark.usefixtures("compiler")
 @pytest.mark.parametrize("case", CASES)
 def test_c_equals_its_python_form_and_training_within_one_on_real_images(case: str, tmp_path: Path) -> None:
     frames, task = CASES[case]
@@ -98,7 +97,7 @@ def test_c_equals_its_python_form_and_training_within_one_on_real_images(case: s
     assert len(np.unique(ours)) > 10
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc (apt-get install gcc)")
+@pytest.mark.usefixtures("compiler")
 def test_an_rgb_frame_becomes_pillows_grayscale_for_a_network_of_one_channel(tmp_path: Path) -> None:
     frames, task = photograph_tiles(48, 10), Task(32, 32, 1, 10)
     gray = np.stack([np.asarray(Image.fromarray(frame).convert("L")) for frame in frames])[..., np.newaxis]
@@ -109,7 +108,7 @@ def test_an_rgb_frame_becomes_pillows_grayscale_for_a_network_of_one_channel(tmp
     assert np.array_equal(run_c(frames, task, affine, tmp_path), expected)
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc (apt-get install gcc)")
+@pytest.mark.usefixtures("compiler")
 def test_a_grayscale_frame_fills_every_channel_and_an_impossible_one_is_refused(tmp_path: Path) -> None:
     task = Task(16, 16, 3, 10)
     mean, std, quantization = fit(task, np.repeat(DIGITS[:50], 3, axis=3))
@@ -124,6 +123,7 @@ def test_a_grayscale_frame_fills_every_channel_and_an_impossible_one_is_refused(
         assert preprocess(ctypes.byref(frame), target) == -1
 
 
+@example(25, 0.0, 1 / 255, 1e-4, 0, 0)  # the slope rounds up to the first number that is too large
 @example(325, 0.0, 0.5, 0.625, 127, 40)  # the offset outweighs the slope: it must not overflow
 @given(
     st.integers(8, 512),

@@ -14,7 +14,7 @@ def check_equal(example: Example) -> None:
         expected = example.network(example.torch_images).numpy()
     # the input takes one image at a time, as on the device
     actual = np.concatenate([keras_network(image[np.newaxis], training=False) for image in example.images[:4]])
-    assert np.abs(expected).max() > 0.1  # else everything would agree
+    assert np.abs(expected).max() > 0.1  # otherwise anything would agree
     np.testing.assert_allclose(actual, expected[:4], rtol=0, atol=1e-5 * max(1, float(np.abs(expected).max())))
 
 

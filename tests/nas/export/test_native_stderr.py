@@ -28,7 +28,7 @@ def test_native_output_is_captured_while_python_still_reaches_the_terminal(reque
     assert done.stderr == "before\nfrom Python\nafter"
 
 
-def test_an_error_inside_gives_the_terminal_back(capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_error_inside_restores_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
     before = sys.stderr
     with pytest.raises(OSError, match="swallow"), native_stderr_captured():
         raise OSError(os.write(2, b"swallowed"), "swallow")

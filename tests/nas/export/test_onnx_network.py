@@ -36,7 +36,7 @@ def test_onnxruntime_computes_what_torch_computes_for_any_batch(
     np.testing.assert_allclose(run_onnx(onnx_model, images.numpy()), expected, rtol=0, atol=1e-5)
 
 
-def test_the_file_is_valid_and_whole_and_tells_nothing_of_this_machine(onnx_model: bytes) -> None:
+def test_the_file_is_valid_and_complete_and_reveals_nothing_about_this_machine(onnx_model: bytes) -> None:
     parsed = onnx.load_from_string(onnx_model)
     onnx.checker.check_model(parsed, full_check=True)
     assert not [tensor for tensor in parsed.graph.initializer if tensor.external_data]
@@ -48,4 +48,4 @@ def test_the_file_is_valid_and_whole_and_tells_nothing_of_this_machine(onnx_mode
 def test_the_graph_is_plain_convolutions_and_means(onnx_model: bytes) -> None:
     kinds = {node.op_type for node in onnx.load_from_string(onnx_model).graph.node}
     assert kinds >= {"Conv", "ReduceMean"}
-    assert not kinds & {"Transpose", "MatMul"}  # what training is fast with is no part of what is delivered
+    assert not kinds & {"Transpose", "MatMul"}  # what makes training fast is not part of the delivery

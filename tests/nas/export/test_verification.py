@@ -25,7 +25,7 @@ def tampered(delivery: Delivery, tmp_path: Path) -> Path:
 
 
 def reseal(folder: Path, **changes: Any) -> None:
-    """Alter the metrics, and make their digests fit whatever the files are now."""
+    """Alter the metrics, and make their digests match the files as they are now."""
     metrics = json.loads((folder / "metrics.json").read_text()) | changes
     metrics["files"] = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in metrics["files"]}
     (folder / "metrics.json").write_text(json.dumps(metrics))
@@ -53,7 +53,7 @@ def test_a_flipped_byte_of_the_model_is_named(tampered: Path) -> None:
     flip(tampered / "model.tflite", find_weights((tampered / "model.tflite").read_bytes()))
     with pytest.raises(CheckError, match=r"^model.tflite must have SHA-256 \w{64}; it has \w{64}: it was altered"):
         verify_delivery(tampered)
-    reseal(tampered)  # also by somebody who forges the digests: the answers change
+    reseal(tampered)  # even if the digests are forged: the answers change
     with pytest.raises(CheckError, match=r"^vector \d: logit \d must be -?\d+; TFLM gives -?\d+; the model or the"):
         verify_delivery(tampered)
 
@@ -70,14 +70,14 @@ def test_a_wrong_expected_output_is_named(tampered: Path) -> None:
 
 
 def test_an_arena_one_step_too_small_is_named(tampered: Path, delivery: Delivery) -> None:
-    required = delivery.metrics["required_arena_bytes"]
+    required = delivery.metrics.required_arena_bytes
     reseal(tampered, firmware_arena_bytes=required - 16)
     with pytest.raises(CheckError, match=rf"needs {required:,} bytes; kArenaBytes is {required - 16:,}; export again"):
         verify_delivery(tampered)
-    measured = dict(delivery.metrics["measured_arena"])
+    measured = delivery.metrics.to_dict()["measured_arena"]
     measured["tail_bytes"] -= 16
-    reseal(tampered, firmware_arena_bytes=delivery.metrics["firmware_arena_bytes"], measured_arena=measured)
-    total = delivery.metrics["measured_arena_bytes"]
+    reseal(tampered, firmware_arena_bytes=delivery.metrics.firmware_arena_bytes, measured_arena=measured)
+    total = delivery.metrics.measured_arena_bytes
     with pytest.raises(
         CheckError, match=rf"TFLM needs {total:,} bytes on this host; metrics.json states {total - 16:,};"
     ):
@@ -107,9 +107,11 @@ def test_damaged_vectors_are_named(tampered: Path) -> None:
             verify_delivery(tampered)
 
 
-def test_another_folder_is_no_delivery(tmp_path: Path) -> None:
+def test_another_folder_is_not_a_delivery(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"verify takes a delivery folder; .* has no readable metrics.json"):
         verify_delivery(tmp_path)
     (tmp_path / "metrics.json").write_text("{}")
-    with pytest.raises(CheckError, match=r"metrics.json must hold a delivery's figures; 'files' is wrong"):
+    with pytest.raises(
+        CheckError, match=r"^metrics.json must hold a delivery's figures; 'candidate' is missing; export again$"
+    ):
         verify_delivery(tmp_path)

@@ -1,4 +1,4 @@
-"""The depthwise convolution of training: torch's results and gradients, whatever the map, filter and padding."""
+"""The depthwise convolution for training: torch's results and gradients, whatever the map, filter and padding."""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ def test_same_seed_draws_the_same_weights_and_leaves_the_global_generator() -> N
 
 
 def test_every_gradient_of_training_lies_in_memory_as_its_features_do() -> None:
-    # a gradient in another layout costs batch norm several times as much, and hands its layout on to all before it
+    # a gradient in another layout makes batch norm several times slower, and passes its layout on to all earlier layers
     stages = (make_stage(), make_stage(out_channels=32, stride=2, se_ratio=0.25, activation="swish", num_blocks=3))
     network = build_network(Architecture(stages), TASK, seed=0).to(memory_format=torch.channels_last).train()
     strayed: list[str] = []
@@ -195,7 +195,7 @@ def test_every_gradient_of_training_lies_in_memory_as_its_features_do() -> None:
 
     def watch(name: str, features: torch.Tensor) -> None:
         if min(features.shape[1:]) == 1:
-            return  # one layout is as good as another
+            return  # the layouts are equivalent
         note("features", name, features)
         features.register_hook(lambda gradient: note("gradient", name, gradient))
 

@@ -9,15 +9,20 @@ from pathlib import Path
 
 import pytest
 from command_line import environment
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from search_examples import BUDGET, SPACE, TASK, make_stage, make_violation
 
-from nas.cost import Costs
+from nas.cost import Costs, find_violations
 from nas.errors import CheckError, SettingError
-from nas.events import Event
+from nas.events import Progress
+from nas.records.run_events import RecordsMended, RunForked
 from nas.records.run_store import RunStore
 from nas.search.trial import Trial
 from nas.space.search_space import Edit, SearchSpace
+
+WIDE = make_stage(block="MBConv", out_channels=128, kernel_size=7, expansion=6, num_blocks=4, activation="swish")
+LARGE = SPACE.parse({"stages": [WIDE, WIDE, WIDE]})  # too large in every way
 
 
 def make_trial(seed: int, number: int = 1) -> Trial:
@@ -30,13 +35,14 @@ def make_trial(seed: int, number: int = 1) -> Trial:
         fingerprint=architecture.fingerprint(16),
         parent="c001",
         edits=(Edit(1, "skip", True),),
-        costs=Costs(3, 3, 3, 3, 3, 3, 3, 3),
-        violations=({"constraint": "macs"},),
+        costs=Costs(3, 4, 5, 6, 7, 8, 9, 10),
+        violations=(make_violation(9, 3), *find_violations(LARGE, SPACE, TASK, BUDGET)),
         reason="too much",
     )
 
 
 @given(st.integers(0, 2**32))
+@settings(deadline=None)  # the first example prices a large network
 def test_a_trial_survives_its_json_form(seed: int) -> None:
     trial = make_trial(seed)
     assert Trial.from_dict(trial.to_dict()) == trial
@@ -46,17 +52,17 @@ def test_records_are_read_back_in_order(tmp_path: Path) -> None:
     store = RunStore.create(tmp_path, "one", {"created": "1", "config": {}})
     for number in (1, 2, 3):
         store.append_trial(make_trial(number, number))
-        store.append_event(Event("tick", {"number": number}), "t")
-    store.append_event(Event("progress", transient=True), "t")
+        store.append_event(RunForked("other", number), "t")
+    store.append_event(Progress("data", "loading"), "t")
     store.close()
     again = RunStore.open(tmp_path, "one")
     assert [trial.id for trial in again.load_trials()] == ["c001", "c002", "c003"]
-    assert [record["seq"] for record in again.load_trace()] == [1, 2, 3]
+    assert [line.seq for line in again.load_trace()] == [1, 2, 3]
 
 
 def test_a_line_torn_by_a_crash_is_cut_off_when_the_run_is_taken_up_again(tmp_path: Path) -> None:
     store = RunStore.create(tmp_path, "one", {})
-    store.append_event(Event("tick", {}), "t")
+    store.append_event(RunForked("other", 1), "t")
     store.close()
     with (store.folder / "trace.jsonl").open("a") as stream:
         stream.write('{"seq": 2, "ki')
@@ -64,9 +70,9 @@ def test_a_line_torn_by_a_crash_is_cut_off_when_the_run_is_taken_up_again(tmp_pa
     assert len(list(again.load_trace())) == 1
     with again:
         again.lock()
-        again.append_event(Event("tock", {}), "t")
-    assert [record["kind"] for record in again.load_trace()] == ["tick", "tock"]
-    assert [record["seq"] for record in again.load_trace()] == [1, 2]
+        again.append_event(RecordsMended(("trace.jsonl",)), "t")
+    assert [line.event.kind for line in again.load_trace()] == ["run_forked", "records_mended"]
+    assert [line.seq for line in again.load_trace()] == [1, 2]
 
 
 def test_a_damaged_line_in_the_middle_is_named(tmp_path: Path) -> None:
@@ -85,7 +91,7 @@ def test_a_run_has_one_writer(tmp_path: Path) -> None:
 
 
 def start_writer(folder: Path) -> subprocess.Popen[str]:
-    """A process that holds the run, once it has said so."""
+    """A process that holds the run; returns once it says so."""
     code = (
         "import sys\nfrom pathlib import Path\nfrom nas.records.run_store import RunStore\n"
         "store = RunStore(Path(sys.argv[1]))\nstore.lock()\nprint('held', flush=True)\nsys.stdin.readline()\n"
@@ -103,7 +109,7 @@ def start_writer(folder: Path) -> subprocess.Popen[str]:
     return process
 
 
-def test_another_process_is_refused_until_the_run_is_given_back(tmp_path: Path) -> None:
+def test_another_process_is_refused_until_the_run_is_released(tmp_path: Path) -> None:
     RunStore.create(tmp_path, "one", {}).close()
     with start_writer(tmp_path / "one") as process, RunStore.open(tmp_path, "one") as store:
         with pytest.raises(SettingError) as refused:
@@ -127,7 +133,7 @@ def test_a_killed_process_holds_no_run(tmp_path: Path) -> None:
         store.lock()
 
 
-def test_a_run_that_one_thread_took_another_may_give_back(tmp_path: Path) -> None:
+def test_a_run_locked_by_one_thread_may_be_released_by_another(tmp_path: Path) -> None:
     store = RunStore.create(tmp_path, "one", {})
     thread = threading.Thread(target=store.close)
     thread.start()
@@ -142,7 +148,7 @@ def test_a_run_id_that_could_leave_the_folder_is_refused(tmp_path: Path, run_id:
         RunStore.create(tmp_path, run_id, {})
 
 
-def test_a_taken_id_is_refused_and_the_run_left_as_it_was(tmp_path: Path) -> None:
+def test_a_taken_id_is_refused_and_the_run_left_unchanged(tmp_path: Path) -> None:
     RunStore.create(tmp_path, "one", {"created": "1", "config": {}}).close()
     with pytest.raises(SettingError, match="resume one"):
         RunStore.create(tmp_path, "one", {"created": "2", "config": {}})

@@ -1,4 +1,4 @@
-"""The trace as a chain of digests and as a row of steps."""
+"""The trace as a chain of digests and as a sequence of steps."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from event_examples import STARTED
 
 from nas.errors import CheckError
 from nas.events import Event
+from nas.records.run_events import NodeFinished, NodeStarted, RecordsMended
 from nas.records.run_store import RunStore
 from nas.records.trace import GENESIS, chain_digest, read_steps
+from nas.records.trace_line import TraceLine
 
 Lines = list[bytes]
 
@@ -19,8 +22,8 @@ Lines = list[bytes]
 def write_run(root: Path, num_lines: int = 6) -> RunStore:
     with RunStore.create(root, "one", {"config": {}}) as store:
         for number in range(num_lines // 2):
-            store.append_event(Event("node_started", {"graph": "design", "node": f"n{number}"}), "t")
-            store.append_event(Event("node_finished", {"graph": "design", "node": f"n{number}", "update": {}}), "t")
+            store.append_event(NodeStarted("design", f"n{number}"), "t")
+            store.append_event(NodeFinished("design", f"n{number}", {}, 0.5), "t")
     return store
 
 
@@ -88,13 +91,13 @@ def test_a_missing_seal_is_named(tmp_path: Path) -> None:
         list(store.load_trace())
 
 
-def test_a_seal_that_lags_behind_after_a_crash_is_no_damage(tmp_path: Path) -> None:
+def test_a_seal_that_lags_behind_after_a_crash_is_not_damage(tmp_path: Path) -> None:
     store = write_run(tmp_path)
     seal = store.folder / "trace.seal"
     old = seal.read_bytes()
     with store:
         store.lock()
-        store.append_event(Event("tick", {}), "t")
+        store.append_event(RecordsMended(()), "t")
     seal.write_bytes(old)
     assert len(list(store.load_trace())) == 7
 
@@ -105,34 +108,26 @@ def test_a_torn_last_line_is_mended_and_named_when_the_run_is_taken_up_again(tmp
         stream.write(b'{"seq": 7, "ki')
     with store:
         assert store.lock() == ("trace.jsonl",)
-        store.append_event(Event("tick", {}), "t")
-    assert [record["seq"] for record in store.load_trace()] == list(range(1, 8))
+        store.append_event(RecordsMended(()), "t")
+    assert [line.seq for line in store.load_trace()] == list(range(1, 8))
 
 
-def record(kind: str, node: str = "") -> dict[str, object]:
-    return {"seq": 1, "kind": kind, "data": {"graph": "design", "node": node, "update": {}, "seconds": 1.0}}
+def write(*events: Event) -> list[TraceLine]:
+    return [TraceLine(number, "", event, "", {}) for number, event in enumerate(events, start=1)]
 
 
-def test_a_node_cut_short_keeps_its_number_and_counts_its_attempts() -> None:
-    lines = [
-        record("run_started"),
-        *(record("node_started", "propose"), record("node_finished", "propose")),
-        record("node_started", "screen"),
-        record("run_started"),
-        *(record("node_started", "screen"), record("node_finished", "screen")),
-    ]
-    steps = read_steps(lines)
+def execute(node: str) -> tuple[Event, Event]:
+    return NodeStarted("design", node), NodeFinished("design", node, {}, 1.0)
+
+
+def test_an_interrupted_node_keeps_its_number_and_counts_its_attempts() -> None:
+    cut_short = NodeStarted("design", "screen")
+    steps = read_steps(write(STARTED, *execute("propose"), cut_short, STARTED, *execute("screen")))
     assert [(step.number, step.node, step.num_attempts) for step in steps] == [(1, "propose", 1), (2, "screen", 2)]
 
 
 def test_a_node_whose_checkpoint_was_lost_runs_again_under_its_number() -> None:
-    lines = [
-        record("run_started"),
-        *(record("node_started", "propose"), record("node_finished", "propose")),
-        record("run_started"),
-        *(record("node_started", "propose"), record("node_finished", "propose")),
-        *(record("node_started", "screen"), record("node_finished", "screen")),
-    ]
+    lines = write(STARTED, *execute("propose"), STARTED, *execute("propose"), *execute("screen"))
     assert [(step.number, step.node, step.num_attempts) for step in read_steps(lines)] == [
         (1, "propose", 2),
         (2, "screen", 1),

@@ -1,4 +1,4 @@
-"""Successive halving: who goes on, with whom a candidate is compared, and what a stopped trial is in a run."""
+"""Successive halving: which candidates continue, what they are compared with, and how a run treats a stopped trial."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from command_line import kilosmith
 from example_run import EPOCHS, build_example_run, draw_answers, finish_run
 from hypothesis import given
 from hypothesis import strategies as st
+from search_examples import make_costs
 
 from agent.running.inquiry import read_records
 from nas.explanation.verdicts import describe_verdict
@@ -18,7 +19,8 @@ from nas.records.run_store import RunStore
 from nas.search.pareto import find_front
 from nas.search.rungs import HalvingRule, Point, Rung, build_halving_rules, rank_points
 from nas.search.trial import Trial, TrialState
-from nas.training import HalvingSettings
+from nas.training import EpochResult, HalvingSettings
+from nas.training.phase_events import PhaseFinished
 
 POINTS = st.tuples(st.floats(0, 1), st.integers(1, 50), st.integers(1, 50))
 HALVING = {"training__halving__rungs": [1, 2], "training__halving__min_peers": 3}
@@ -29,7 +31,7 @@ def dominates(one: Point, other: Point) -> bool:
 
 
 @given(st.lists(POINTS, min_size=1, max_size=12), POINTS, st.floats(0.05, 0.95))
-def test_whoever_no_peer_dominates_goes_on(peers: list[Point], own: Point, keep: float) -> None:
+def test_a_candidate_that_no_peer_dominates_goes_on(peers: list[Point], own: Point, keep: float) -> None:
     rule = HalvingRule(own[1], own[2], (Rung(3, tuple(peers)),), keep, 1)
     reason = rule.judge(3, own[0])
     if not any(dominates(peer, own) for peer in peers):
@@ -56,12 +58,12 @@ def test_the_worst_of_many_stops_and_the_reason_has_the_figures() -> None:
     reason = rule.judge(2, 0.4321)
     assert "43.21% validation accuracy after epoch 2" in reason
     assert "8 of 8 candidates before it were ahead" in reason
-    assert HalvingRule(10, 10, (Rung(2, peers[:7]),), 0.5, 8).judge(2, 0.1) == ""  # too few to say
+    assert HalvingRule(10, 10, (Rung(2, peers[:7]),), 0.5, 8).judge(2, 0.1) == ""  # too few peers to decide
 
 
 def make_trial(number: int, state: TrialState, accuracies: tuple[float, ...]) -> Trial:
-    curve = tuple({"epoch": epoch, "validation_accuracy": value} for epoch, value in enumerate(accuracies, start=1))
-    return Trial(number, state, "propose_architecture", costs={"macs": number, "params": 1}, curve=curve)
+    curve = tuple(EpochResult(epoch, 5, 1.0, 0.1, value, 0.5) for epoch, value in enumerate(accuracies, start=1))
+    return Trial(number, state, "propose_architecture", costs=make_costs(number, 1), curve=curve)
 
 
 def test_peers_are_those_that_reached_the_rung_before_the_batch() -> None:
@@ -82,8 +84,8 @@ def test_peers_are_those_that_reached_the_rung_before_the_batch() -> None:
 @pytest.fixture(scope="module")
 def halved(tmp_path_factory: pytest.TempPathFactory) -> RunStore:
     root = tmp_path_factory.mktemp("halved")
-    settings = {"design__max_proposals": 60, "design__max_trials": 25, "design__num_whole": 60, **HALVING}
-    return finish_run(root, draw_answers(60), run_id="halved", **settings)
+    settings = {"design__max_proposals": 30, "design__max_trials": 15, "design__num_whole": 30, **HALVING}
+    return finish_run(root, draw_answers(30), run_id="halved", **settings)
 
 
 def test_stopped_trials_are_marked_and_never_on_the_front(halved: RunStore) -> None:
@@ -100,7 +102,7 @@ def test_stopped_trials_are_marked_and_never_on_the_front(halved: RunStore) -> N
     assert [member.id for member in records.front] == [
         member.id for member in find_front([trial for trial in trials if trial.state != "stopped"])
     ]
-    assert sum(len(trial.curve) > 0 for trial in trials) == 25  # they use up trials like any other
+    assert sum(len(trial.curve) > 0 for trial in trials) == 15  # they use up trials like any other
 
 
 def test_the_records_say_why_a_trial_was_stopped(halved: RunStore) -> None:
@@ -126,12 +128,12 @@ def test_a_run_with_stopped_trials_verifies(halved: RunStore) -> None:
 def test_batches_decide_from_what_was_settled_before_them(tmp_path: Path) -> None:
     """A batch of five has fewer peers than five batches of one, and no member sees another."""
     settings = {
-        "design__max_proposals": 40,
+        "design__max_proposals": 28,
         "design__max_trials": 15,
-        "design__num_whole": 40,
+        "design__num_whole": 28,
         **HALVING,
     }
-    store = finish_run(tmp_path, draw_answers(40), run_id="batched", design__batch=5, **settings)
+    store = finish_run(tmp_path, draw_answers(28), run_id="batched", design__batch=5, **settings)
     trained = [trial for trial in store.load_trials() if trial.curve]
     assert all(trial.state != "stopped" for trial in trained[:5])
     for start in range(5, len(trained), 5):
@@ -146,7 +148,7 @@ def test_batches_decide_from_what_was_settled_before_them(tmp_path: Path) -> Non
             reasons = [
                 reason
                 for result in trial.curve[: EPOCHS - 1]
-                if (reason := halving_rules[trial.id].judge(int(result["epoch"]), result["validation_accuracy"]))
+                if (reason := halving_rules[trial.id].judge(result.epoch, result.validation_accuracy))
             ]
             assert reasons == ([trial.reason] if trial.state == "stopped" else [])
 
@@ -154,9 +156,9 @@ def test_batches_decide_from_what_was_settled_before_them(tmp_path: Path) -> Non
 def test_without_rungs_nothing_changes(tmp_path: Path) -> None:
     store = build_example_run(tmp_path)
     assert not any(trial.state == "stopped" for trial in store.load_trials())
-    phases = [record["data"] for record in store.load_trace() if record["kind"] == "phase_finished"]
+    phases = [line.record["data"] for line in store.load_trace() if isinstance(line.event, PhaseFinished)]
     assert phases
-    assert not any("stopped" in data for data in phases)  # else runs recorded before there was any would not verify
+    assert not any("stopped" in data for data in phases)  # or runs recorded before rungs existed would not verify
 
 
 @pytest.mark.slow

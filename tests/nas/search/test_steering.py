@@ -7,7 +7,7 @@ from collections import Counter
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from search_examples import BUDGET
+from search_examples import BUDGET, make_costs
 
 from nas.cost import Budget
 from nas.cost.screening import price_if_legal
@@ -24,7 +24,7 @@ NICHES = split_niches(BUDGET, 4)
 
 
 def trained(number: int, accuracy: float, macs: int, params: int = 1000) -> Trial:
-    costs = {"macs": macs, "params": params}
+    costs = make_costs(macs, params)
     return Trial(number, "trained", "test", fingerprint=f"f{number}", costs=costs, validation_accuracy=accuracy)
 
 
@@ -44,7 +44,7 @@ def test_every_legal_network_lies_in_exactly_one_niche(count: int, low: int, wid
 
 
 def test_niches_without_a_legal_network_are_not_aimed_at() -> None:
-    """Far above 200 M MACs nothing is found at 160x160 that keeps 320 KiB, though the paper's range goes to 350 M."""
+    """At 160x160 nothing far above 200 M MACs fits 320 KiB, though the paper's range extends to 350 M."""
     budget = Budget(macs_min=70_000_000, macs_max=350_000_000, peak_sram_bytes=327_680, flash_bytes=2_097_152)
     niches, task = split_niches(budget, 6), Task(160, 160, 3, 100)
     found = find_witnesses(SearchSpace(), task, budget, niches)
@@ -53,7 +53,7 @@ def test_niches_without_a_legal_network_are_not_aimed_at() -> None:
     assert found == find_witnesses(SearchSpace(), task, budget, niches)
 
 
-def test_no_niches_no_steering() -> None:
+def test_without_niches_there_is_no_steering() -> None:
     assert split_niches(BUDGET, 0) == ()
     assert pick_niche(TrialIndex([], ()), (), random.Random(0)) is None
     assert find_niche(NICHES, BUDGET.macs_max + 1) is None
@@ -81,7 +81,7 @@ def test_parents_of_empty_niches_are_preferred_to_those_of_full_ones() -> None:
     index = TrialIndex([*crowd, lonely], NICHES)
     assert lonely not in index.front
     drawn = Counter(rank_parents(index, random.Random(seed), 1)[0].id for seed in range(400))
-    assert 120 < drawn["c011"] < 240  # a half of the draws goes to niches, 10 of 11 of those to the lonely one
+    assert 120 < drawn["c011"] < 240  # half of the draws go to niches, 10 in 11 of those to the lonely one
     assert drawn["c010"] == 400 - drawn["c011"]
 
 

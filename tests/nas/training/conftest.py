@@ -1,4 +1,4 @@
-"""Training tests run on one thread, as runs do: beside other work a second one waits more than it computes."""
+"""Training tests run on one thread, as runs do: on a busy machine a second one waits more than it computes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training loop: it learns, it resumes bit for bit, it sees the training split alone."""
+"""The training loop: it learns, resumes bit for bit, and sees only the training split."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ NO_NUMBER = "the loss was no longer a number"
 
 
 class StoppedError(Exception):
-    """Stands for whatever ends a process between two epochs."""
+    """Stands for anything that ends a process between two epochs."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def make_network(seed: int = 0) -> Network:
 
 
 def ignore_epoch(result: EpochResult) -> None:
-    """No one listens."""
+    """Ignores the event."""
 
 
 def run(
@@ -183,12 +183,12 @@ def test_explosion_ends_the_phase_as_diverged(digits: Dataset) -> None:
     network = make_network()
     with torch.no_grad():
         network.classifier.weight.fill_(float("inf"))
-    for device in ("cpu", "cpu:0"):  # the second is looked at as seldom as a GPU
+    for device in ("cpu", "cpu:0"):  # on the second the loss is checked as seldom as on a GPU
         result = run(network, digits, PLAIN, device=device)
         assert result == TrainingResult(curve=(), validation_accuracy=0.0, seconds=0, failure=NO_NUMBER)
 
 
-def test_loss_that_is_looked_at_seldom_is_the_same(digits: Dataset) -> None:
+def test_loss_that_is_checked_seldom_is_the_same(digits: Dataset) -> None:
     often, seldom = (run(make_network(), digits, PLAIN, device=device) for device in ("cpu", "cpu:0"))
     assert [epoch.loss for epoch in seldom.curve] == [epoch.loss for epoch in often.curve]
 
@@ -314,7 +314,7 @@ def test_prediction_leaves_the_network_in_its_mode(digits: Dataset) -> None:
 
 
 class NarrowMemory(nn.Module):
-    """A network in a memory that holds so many images at a time, as torch reports it on a GPU."""
+    """A network whose memory holds a limited number of images at a time, failing as torch does on a GPU."""
 
     def __init__(self, most: int, error: Exception) -> None:
         super().__init__()
@@ -352,12 +352,12 @@ def test_batch_that_does_not_fit_is_halved_until_it_does_and_said_so(
     run_until_folder = tmp_path / "broken"
     run_until(1, NarrowMemory(8, error), digits, PLAIN, run_until_folder)
     run(again, digits, PLAIN, run_until_folder)
-    assert set(again.sizes) == {8}  # a resumed phase knows what its memory holds
+    assert set(again.sizes) == {8}  # a resumed phase knows what fits its memory
     assert_same_weights(again, narrow)
 
 
 class _Held:
-    """What a graph holds until it is gone."""
+    """Kept alive by a graph until the graph is freed."""
 
 
 class _NoMemoryBackwards(torch.autograd.Function):
@@ -406,7 +406,7 @@ def test_memory_that_holds_no_two_images_fails_the_phase_not_the_process(digits:
 
 
 @pytest.mark.parametrize("place", ["images", "evaluation"])
-def test_memory_that_does_not_suffice_elsewhere_fails_the_phase_as_well(
+def test_insufficient_memory_elsewhere_fails_the_phase_as_well(
     place: str, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> None:
@@ -457,7 +457,7 @@ def test_data_stay_on_a_gpu_that_has_room_for_much_more(monkeypatch: pytest.Monk
     assert not may_stay(1, torch.device("cpu"))
 
 
-def test_other_errors_of_a_network_are_no_outcome(digits: Dataset) -> None:
+def test_other_errors_of_a_network_are_not_outcomes(digits: Dataset) -> None:
     with pytest.raises(RuntimeError, match="a bug"):
         run(NarrowMemory(1, RuntimeError("a bug")), digits, PLAIN)
 
@@ -484,7 +484,7 @@ def test_phase_that_outlasts_its_limit_fails_with_the_limit(digits: Dataset, tmp
     assert result.failure.startswith("it took longer than max_seconds (0.5) in epoch ")
     assert result.curve
     again = run(make_network(), digits, recipe.model_copy(update={"max_seconds": 0.01}), tmp_path)
-    assert again.curve == result.curve  # what earlier sittings took counts
+    assert again.curve == result.curve  # the time of earlier sessions counts
 
 
 def test_class_weights_make_rare_classes_count_as_much_as_common_ones() -> None:

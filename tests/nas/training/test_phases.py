@@ -1,4 +1,4 @@
-"""Phases whose parts fail: what is on record, what is delivered, what is told."""
+"""Phases whose parts fail: what is recorded, delivered and reported."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from pathlib import Path
 
 from search_examples import TASK, make_stages
 
-from agent.transcript.narrator import Narrator, build_delivery_table
+from agent.transcript.narrator import Narrator
+from agent.transcript.tables import build_delivery_table
 from nas.datasets import load_dataset
 from nas.events import Event
 from nas.quantities import format_phase
+from nas.records.outcomes import CandidateOutcome
+from nas.records.run_events import NodeFinished
 from nas.space.architecture import Architecture, Stage
-from nas.training import TrainingJob, TrainingSettings
+from nas.training import TrainedPhase, TrainingJob, TrainingSettings
 from nas.training.phases import Phases
 
 ARCHITECTURE = Architecture(tuple(Stage(**({"expansion": None} | stage)) for stage in make_stages({})))
@@ -31,29 +34,22 @@ def test_a_teacher_that_diverges_costs_the_distillation_alone(tmp_path: Path, ti
     distilled = phases.train(TrainingJob("c001", ARCHITECTURE, "distill"))
     assert "the teacher's training must come to its end; the loss was no longer a number" in distilled.failure
     chosen = phases.best("c001", ARCHITECTURE)
-    assert chosen.origin["weights_of_phase"] == "full"
-    assert chosen.origin["validation_accuracy"] == {"full": full.validation_accuracy}
-    assert chosen.origin["teacher_validation_accuracy"] is None
+    assert chosen.origin.weights_of_phase == "full"
+    assert chosen.origin.validation_accuracy == {"full": full.validation_accuracy}
+    assert chosen.origin.teacher_validation_accuracy is None
     again = open_phases(tmp_path / "one", training, [])
     assert (
         again.train(TrainingJob("c001", ARCHITECTURE, "distill")) == distilled
-    )  # on record: resumed, the run does not try once more
+    )  # on record: when resumed, the run does not try again
 
 
-def test_a_failed_distillation_is_told_as_such() -> None:
-    failed = {"validation_accuracy": 0.0, "failure": "no teacher", "teacher_accuracy": None}
-    full = {"validation_accuracy": 0.75, "failure": ""}
+def test_a_failed_distillation_is_reported_as_such() -> None:
+    failed = TrainedPhase.failed("distill", "no teacher")
+    full = TrainedPhase("full", 0.75, (), 2.0)
     assert format_phase(failed) == "failed (no teacher)"
     assert format_phase(full) == "75.00%"
-    data = {"node": "distill", "update": {"outcomes": {"c001": {"full": full, "distill": failed}}}, "seconds": 1.0}
-    (line,) = Narrator().tell(Event("node_finished", data))
+    update = {"outcomes": {"c001": {"full": full.to_brief(), "distill": failed.to_brief()}}}
+    (line,) = Narrator().tell(NodeFinished("delivery", "distill", update, 1.0))
     assert str(line) == "  distilled c001: failed (no teacher) validation, teacher none (1 s)"
-    metrics = {
-        "training": {"weights_of_phase": "full"},
-        **dict.fromkeys(("float_test_accuracy", "int8_test_accuracy", "agreement"), 0.5),
-        **dict.fromkeys(
-            ("num_test_images", "macs", "tflite_bytes", "estimated_arena_bytes", "measured_arena_bytes"), 1
-        ),
-    }
-    table = build_delivery_table("c001", {"full": full, "distill": failed, "metrics": metrics})
+    table = build_delivery_table("c001", CandidateOutcome(full, failed))
     assert list(table.columns[1].cells)[:3] == ["75.00%", "failed (no teacher)", "none"]

@@ -1,4 +1,4 @@
-"""A network under int8's rounding: the same grids as TFLite's, and gradients that pass straight through."""
+"""A network under int8 rounding: the same grids as TFLite's, and straight-through gradients."""
 
 from __future__ import annotations
 

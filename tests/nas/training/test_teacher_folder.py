@@ -1,4 +1,4 @@
-"""Teachers from outside: fine-tuned here, timm's and transformers', and clear words about those that cannot be had."""
+"""External teachers: fine-tuned here, timm's and transformers', and clear errors about unavailable ones."""
 
 from __future__ import annotations
 

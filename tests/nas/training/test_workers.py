@@ -1,4 +1,4 @@
-"""Candidates trained at once come out as if trained one after the other; a process that dies is their outcome."""
+"""Candidates trained in parallel come out as if trained one after another; a process that dies is an outcome."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def die_once(marker: Path) -> Dataset:
 
 def note_gpu(folder: Path) -> Dataset:
     (folder / f"gpu{os.environ['CUDA_VISIBLE_DEVICES']}").touch(exist_ok=False)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 280
     while len(list(folder.glob("gpu*"))) < 2 and time.monotonic() < end:
         time.sleep(0.1)  # the first to fail ends the other
     return load_digits()
@@ -112,13 +112,13 @@ def test_finished_candidates_are_not_given_to_workers(tmp_path: Path, tiny_train
     executor = open_executor(tmp_path, tiny_training, [], die)
     for job in jobs()[:2]:
         executor.train(job)
-    executor.train_together(jobs())  # one is left, and one alone needs no worker
+    executor.train_together(jobs())  # one is left, and a single one needs no worker
     assert not executor.train(jobs()[2]).failure
 
 
 def test_each_worker_has_a_gpu_to_itself(tmp_path: Path, tiny_training: TrainingSettings) -> None:
     setup = WorkerSetup(tmp_path, TASK, tiny_training, 0, 1, partial(note_gpu, tmp_path), gpus=("3", "7"))
-    with pytest.raises(SettingError, match=r"training\.device cuda must be there"):  # these GPUs are none
+    with pytest.raises(SettingError, match=r"training\.device cuda must be there"):  # these GPUs are fake
         WorkerPool(setup, 2).train(jobs()[:2])
     assert sorted(path.name for path in tmp_path.glob("gpu*")) == ["gpu3", "gpu7"]
     with pytest.raises(ValueError, match="at most one a GPU"):

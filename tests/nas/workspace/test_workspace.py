@@ -27,7 +27,7 @@ def test_a_legal_candidate_is_trained_and_recorded_once(open_workspace: Open) ->
     assert len(trained.curve) == 1
     assert workspace.mini_train(candidate) == trained
     assert workspace.store.load_trials() == [trained]
-    assert not workspace.store.training_folder(candidate, "mini").exists()
+    assert not (workspace.store.training_folder / candidate / "mini").exists()
 
 
 def test_a_phase_that_fails_is_the_outcome_of_its_trial_with_the_reason(
@@ -46,7 +46,7 @@ def test_a_phase_that_fails_is_the_outcome_of_its_trial_with_the_reason(
     assert [member.id for member in workspace.front] == ["c002"]
 
 
-def test_a_batch_that_was_split_for_memory_is_said_of_its_trial(
+def test_a_trial_records_that_its_batch_was_split_for_memory(
     open_workspace: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = Network.forward
@@ -61,7 +61,7 @@ def test_a_batch_that_was_split_for_memory_is_said_of_its_trial(
     trained = workspace.mini_train(propose(workspace, 1))
     assert trained.state == "trained"
     assert trained.reason == "memory did not hold a whole batch: its gradients were summed over 2 parts"
-    assert trained.curve[0]["parts"] == 2
+    assert trained.curve[0].parts == 2
 
 
 def test_an_equal_network_is_a_duplicate_that_names_the_earlier_candidate(open_workspace: Open) -> None:
@@ -87,8 +87,8 @@ def test_a_candidate_over_the_limit_is_rejected_with_cause_and_cheapest_edits(op
     workspace = open_workspace(BUDGET.model_copy(update={"macs_max": 100_000}))
     trial = workspace.judge(propose(workspace, 1, out_channels=64))
     assert trial.state == "rejected"
-    assert trial.violations[0]["constraint"] == "macs"
-    assert trial.violations[0]["cheapest_edits"]
+    assert trial.violations[0].constraint == "macs"
+    assert trial.violations[0].cheapest_edits
     with pytest.raises(SettingError, match="was rejected"):
         workspace.mini_train(trial.id)
 

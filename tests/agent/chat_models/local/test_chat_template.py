@@ -1,4 +1,4 @@
-"""Chat templates that know tools: found out, asked in their own words, answered in their own spelling."""
+"""Chat templates that know tools: recognized, asked in their own words, answered in their own spelling."""
 
 from __future__ import annotations
 

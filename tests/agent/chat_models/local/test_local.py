@@ -153,7 +153,7 @@ def merged(chunks: list[Any]) -> Any:
 
 
 def plain(answer: Any) -> tuple[Any, ...]:
-    """What must not depend on how an answer was asked for."""
+    """The parts of an answer that must not depend on how it was requested."""
     return answer.text, answer.tool_calls, answer.invalid_tool_calls, answer.usage_metadata
 
 
@@ -175,7 +175,7 @@ def test_a_streamed_call_tells_its_name_first(smollm2: LocalChatModel) -> None:
     assert plain(merged(chunks)) == plain(bound.invoke(MESSAGES, seed=3))
 
 
-def test_what_is_asked_in_the_midst_of_a_stream_changes_neither_answer(engine: CausalEngine) -> None:
+def test_a_question_in_the_middle_of_a_stream_changes_neither_answer(engine: CausalEngine) -> None:
     model = LocalChatModel(engine=engine, settings=ChatModelSettings(max_tokens=8))
     alone = [plain(model.invoke(MESSAGES, seed=seed)) for seed in (1, 2)]
     stream = model.stream(MESSAGES, seed=1)

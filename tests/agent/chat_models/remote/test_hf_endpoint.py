@@ -20,11 +20,11 @@ KEY = "hf_quite_secret"
 
 
 async def no_pause(seconds: float) -> None:
-    """Waiting is not what is tested here."""
+    """Do not wait: pauses are not tested here."""
 
 
 def open_model(server: OpenAIServer, **settings: Any) -> RemoteChatModel:
-    chosen = ChatModelSettings(url=server.url, **({"timeout_seconds": 5, "max_failures": 2} | settings))
+    chosen = ChatModelSettings(url=server.url, **({"timeout_seconds": 120, "max_failures": 2} | settings))
     place = connect_hf_endpoint("org/name", chosen, KEY)
     return RemoteChatModel(server=place, settings=chosen, model_name="hf-endpoint:org/name", pause=no_pause)
 
@@ -58,7 +58,7 @@ def test_unreadable_arguments_are_the_models_mistake() -> None:
 
 
 @pytest.mark.parametrize("behaviour", [status(503), raw("hello"), raw("{}")], ids=["503", "text", "empty"])
-def test_what_may_pass_is_tried_again(behaviour: Any) -> None:
+def test_transient_failures_are_retried(behaviour: Any) -> None:
     with OpenAIServer(behaviour, GOOD) as server:
         said = ask(open_model(server))
     assert said.tool_calls
@@ -70,7 +70,7 @@ def test_the_deadline_holds() -> None:
         ask(open_model(server, timeout_seconds=0.5))
 
 
-def test_a_wrong_token_is_one_line_that_does_not_tell_it() -> None:
+def test_a_wrong_token_is_one_line_that_does_not_reveal_it() -> None:
     with OpenAIServer(status(401, f"bad token {KEY}")) as server:
         with pytest.raises(ChatModelError, match=r"bad token \*\*\*\): set HF_TOKEN") as caught:
             ask(open_model(server))
@@ -78,7 +78,7 @@ def test_a_wrong_token_is_one_line_that_does_not_tell_it() -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_nobody_listening_is_one_line() -> None:
+def test_an_unreachable_server_is_one_line() -> None:
     with OpenAIServer(GOOD) as server:
         model = open_model(server)
     with pytest.raises(ChatModelError, match=r"failed \(connection refused x2\)"):
@@ -90,6 +90,6 @@ def test_a_schema_is_sent_where_tools_are_refused() -> None:
     with OpenAIServer(*steps) as server:
         said = ask(open_model(server))
     assert said.tool_calls[0]["name"] == NAME
-    # the form of Hugging Face's own servers, which its client makes of OpenAI's
+    # the form of Hugging Face's own servers, into which its client converts OpenAI's
     assert server.requests[1]["response_format"]["type"] == "json_object"
     assert server.requests[1]["response_format"]["value"]["properties"]["name"] == {"const": NAME}

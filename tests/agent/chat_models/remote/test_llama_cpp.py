@@ -24,9 +24,9 @@ from agent.chat_models.local.smollm2 import (
 )
 from agent.chat_models.local.wheel_download import download_wheel
 from agent.chat_models.registry import open_chat_model
-from agent.places import cache_folder
+from agent.running.paths import cache_folder
 
-# Ends with its standard input, so that no server outlives its test, however that ends.
+# Exits when its standard input closes, so that no server outlives its test, however that ends.
 SERVE = """
 import os, sys, xllamacpp
 params = xllamacpp.CommonParams()
@@ -73,11 +73,11 @@ def serving(gguf: Path, templates: str) -> Iterator[str]:
             yield process.stdout.readline().strip()
         finally:
             process.stdin.close()
-            process.wait(10)
+            process.wait()
 
 
 def ask(url: str, history: list[object] = HISTORY, **settings: object) -> AIMessage:
-    chosen = ChatModelSettings(url=url, timeout_seconds=60, **settings)
+    chosen = ChatModelSettings(url=url, timeout_seconds=250, **settings)
     model = open_chat_model("openai:smollm2", chosen, cache=Path(), report=print).model
     return model.bind_tools([whole_tool()], tool_choice="propose_architecture").invoke(history, seed=1, index=0)
 
@@ -105,7 +105,7 @@ def test_tools_it_takes_but_this_model_ignores_lead_to_the_schema(gguf: Path) ->
 
 def test_tools_it_refuses_lead_to_the_schema(gguf: Path) -> None:
     with serving(gguf, "plain") as url:
-        chosen = ChatModelSettings(url=url, timeout_seconds=60)
+        chosen = ChatModelSettings(url=url, timeout_seconds=250)
         model = open_chat_model("openai:smollm2", chosen, cache=Path(), report=print).model
         said = model.bind_tools([whole_tool(), edit_tool()], tool_choice="any").invoke(HISTORY, seed=1)
     assert said.tool_calls[0]["name"] in ("propose_architecture", "edit_architecture")

@@ -56,7 +56,7 @@ def test_a_server_that_refuses_tools_is_asked_with_a_schema_from_then_on(code: i
     assert message in first.response_metadata["failed_attempts"][0]
 
 
-def test_a_context_that_tools_fill_is_no_matter_of_tools() -> None:
+def test_a_context_filled_by_tools_is_not_a_lack_of_tool_support() -> None:
     with OpenAIServer(status(400, "maximum context length is 8192 tokens, tools included")) as server:
         with pytest.raises(ChatModelError, match=r"refused it \(HTTP 400: maximum context"):
             Remote(server).ask()
@@ -120,7 +120,7 @@ def test_a_schema_names_the_tools_and_the_history_is_plain() -> None:
         ('{"a":' * 50_000, "not JSON"),
     ],
 )
-def test_what_is_no_call_under_a_schema_is_feedback(written: str, fault: str) -> None:
+def test_anything_but_a_call_under_a_schema_is_feedback(written: str, fault: str) -> None:
     with OpenAIServer(text(written, finish_reason="length")) as server:
         said = Remote(server, calls="json_schema").ask()
     assert not said.tool_calls

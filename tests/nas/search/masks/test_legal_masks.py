@@ -1,4 +1,4 @@
-"""Masks by exact prices: what they offer leads to legal and new networks, at every choice and to the end."""
+"""Masks by exact costs: what they offer leads to legal and new networks, at every choice and to the end."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Documents on disk: files written whole, and JSON objects as frozen dataclasses."""
