@@ -192,8 +192,6 @@ def _introduce(
 @contextmanager
 def open_checkpointer(store: RunStore) -> Iterator[Any]:
     """The run's checkpoints, open while the context lasts."""
-    # plain msgpack values only: a checkpoint file is data and must never construct arbitrary objects
-    os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
     from graphs.checkpoints import PrunedSqliteSaver  # late: a second of imports
 
     connection = sqlite3.connect(store.checkpoints_path, check_same_thread=False)

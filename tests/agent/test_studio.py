@@ -128,3 +128,9 @@ def test_a_training_that_a_question_asks_for_waits_for_a_person(example_copy: Ru
         answered = graph.invoke(Command(resume=False), THREAD)
     assert answered["answer"]
     assert example_copy.load_what_ifs() == []
+
+
+def test_the_server_reads_plain_checkpoints_only() -> None:
+    settings = json.loads((ROOT / "langgraph.json").read_text(encoding="utf-8"))
+    assert settings["env"]["LANGGRAPH_STRICT_MSGPACK"] == "true"  # before LangGraph is imported, which reads it once
+    assert settings["checkpointer"]["serde"] == {"allowed_json_modules": [], "pickle_fallback": False}

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import ormsgpack
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from langgraph.graph import END, START, StateGraph
-from langgraph.types import Command, interrupt
+from langgraph.types import Command, Interrupt, interrupt
 
-from graphs.checkpoints import NUM_KEPT, PrunedSqliteSaver
+from graphs.checkpoints import NUM_KEPT, PlainSerializer, PrunedSqliteSaver
+from nas.errors import CheckError
 
 
 @pytest.fixture
@@ -80,3 +85,62 @@ def test_a_question_still_waits_after_pruning(saver: PrunedSqliteSaver) -> None:
     state = graph.invoke({"count": 0}, config("one"), durability="sync")
     assert state["__interrupt__"][0].value == "go on?"
     assert graph.invoke(Command(resume=True), config("one"), durability="sync")["count"] == 10
+
+
+OBJECTS = {
+    "one argument": (0, ("os", "system", "touch executed")),
+    "arguments": (1, ("os", "system", ("touch executed",))),
+    "named arguments": (2, ("subprocess", "run", {"args": ["touch", "executed"]})),
+    "a method": (3, ("pathlib", "Path", "executed", "touch")),
+    "pydantic 1": (4, ("os", "system", {"command": "touch executed"})),
+    "pydantic 2": (5, ("os", "system", {"command": "touch executed"}, "model_validate_json")),
+    "an array": (6, ("<f4", (1,), "C", b"\0\0\0\0")),
+    "a snapshot": (7, ("x",)),
+    "an expression": (1, ("re", "compile", ("(a+)+$", 0))),
+    "a path": (1, ("pathlib", "Path", ("executed",))),
+    "an interrupt with more": (2, ("langgraph.types", "Interrupt", {"value": 1})),
+}
+
+
+def pack(code: int, content: object) -> bytes:
+    return bytes(ormsgpack.packb({"state": ormsgpack.Ext(code, ormsgpack.packb(content))}))
+
+
+@pytest.mark.parametrize(("code", "content"), OBJECTS.values(), ids=OBJECTS)
+def test_no_object_is_built_from_a_checkpoint(
+    code: int, content: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckError, match=r"checkpoints\.sqlite must hold plain values"):
+        PlainSerializer().loads_typed(("msgpack", pack(code, content)))
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize("kind", ["json", "pickle", "bytes", "bytearray", "unheard of"])
+def test_no_other_kind_of_bytes_is_read(kind: str) -> None:
+    with pytest.raises(CheckError, match=kind):
+        PlainSerializer().loads_typed((kind, b"{}"))
+
+
+@given(st.binary(max_size=64))
+def test_any_bytes_are_a_plain_value_or_a_check_error(content: bytes) -> None:
+    with contextlib.suppress(CheckError):
+        PlainSerializer().loads_typed(("msgpack", content))
+
+
+def test_what_langgraph_writes_comes_back() -> None:
+    serializer, question = PlainSerializer(), Interrupt(value={"winners": ["c001"]}, id="0123")
+    state = {"number": 3, "share": 0.5, "names": ["a"], "none": None, "yes": True, "__interrupt__": [question]}
+    assert serializer.loads_typed(serializer.dumps_typed(state)) == state
+    assert serializer.loads_typed(serializer.dumps_typed(None)) is None
+
+
+def test_a_row_that_names_a_command_does_not_run_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with contextlib.closing(sqlite3.connect(tmp_path / "checkpoints.sqlite", check_same_thread=False)) as connection:
+        count_to(3, PrunedSqliteSaver(connection)).invoke({"count": 0}, config("design"), durability="sync")
+        connection.execute("UPDATE checkpoints SET checkpoint = ?", (pack(*OBJECTS["one argument"]),))
+        connection.commit()
+        with pytest.raises(CheckError, match="plain values"):
+            count_to(3, PrunedSqliteSaver(connection)).get_state(config("design"))
+    assert not (tmp_path / "executed").exists()
