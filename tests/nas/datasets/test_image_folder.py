@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nas.datasets import describe_dataset, load_dataset, pictures, storage
+from nas.datasets import describe_dataset, load_dataset, picture_files, storage
 from nas.datasets.image_folder import MAX_SIDE, read_folder
 from nas.datasets.picture_files import UnreadableImageError, read_header, read_pixels
 from nas.errors import SettingError
@@ -121,7 +121,7 @@ def test_unreadable_files_are_left_out_counted_and_named(tmp_path: Path) -> None
 
 
 def test_image_that_unfolds_into_gigabytes_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "MAX_PIXELS", 100)
+    monkeypatch.setattr(picture_files, "MAX_PIXELS", 100)
     paint(tmp_path / "bomb.png")
     with pytest.raises(UnreadableImageError, match="more than 100 pixels"):
         read_header(tmp_path / "bomb.png")
